@@ -1,0 +1,1 @@
+"""The words of gurney.yaml: types, limits, reader with line marks, lint, overrides laid over it."""
