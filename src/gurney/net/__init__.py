@@ -1,0 +1,1 @@
+"""Sockets: what our processes say to each other, listening, dialling, sessions, probes."""
