@@ -67,12 +67,16 @@ class Sent:
         self.errors = len(re.findall(r"^[EF]: ", self.output, re.M))
 
 
-def storescu(port: int, files: Sequence[Path], called: str = "PACS", calling: str = "STORESCU", options: Sequence[str] = (), timeout: float = 120) -> Sent:
+def storescu(
+    port: int, files: Sequence[Path], called: str = "PACS", calling: str = "STORESCU", options: Sequence[str] = (), timeout: float = 120
+) -> Sent:
     argv = ["storescu", "-v", "-aet", calling, "-aec", called, *options, "127.0.0.1", str(port), *map(str, files)]
     return Sent(_run(argv, timeout))
 
 
-def dcmsend(port: int, files: Sequence[Path], called: str = "PACS", calling: str = "DCMSEND", options: Sequence[str] = (), timeout: float = 120) -> Sent:
+def dcmsend(
+    port: int, files: Sequence[Path], called: str = "PACS", calling: str = "DCMSEND", options: Sequence[str] = (), timeout: float = 120
+) -> Sent:
     argv = ["dcmsend", "-v", "-aet", calling, "-aec", called, *options, "127.0.0.1", str(port), *map(str, files)]
     return Sent(_run(argv, timeout))
 

@@ -1,6 +1,6 @@
 """The one place for the scripted member: a storage SCP on raw sockets that misbehaves on command, in this process or one of its own.
 
-`python -m harness.member JOURNAL BEHAVIOUR-JSON` runs it as a process; every stored object is one JSON line in the journal, written
+`python -m tests.live.harness.member JOURNAL BEHAVIOUR-JSON` is the process; every stored object is one JSON line in the journal, written
 before its answer (the page cache survives SIGKILL).
 """
 

@@ -15,12 +15,12 @@ from typing import Any
 from .behaviour import Behaviour
 from .wait import listening, until
 
-LIVE = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def environment(**more: str) -> dict[str, str]:
     """This process's environment with the harness importable by children."""
-    path = os.pathsep.join([str(LIVE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {**os.environ, "PYTHONPATH": path, **more}
 
 
@@ -79,7 +79,7 @@ class Archive:
     def start(self, **changes: Any) -> None:
         """Start (again), with `changes` to the behaviour for this run."""
         behaviour = replace(self.behaviour, **changes)
-        argv = [sys.executable, "-m", "harness.member", str(self.journal), behaviour.as_json()]
+        argv = [sys.executable, "-m", "tests.live.harness.member", str(self.journal), behaviour.as_json()]
         self.child = Child(argv, self.folder, behaviour.name)
         until(lambda: listening(self.port), 10, f"member {behaviour.name} listens")
 

@@ -16,7 +16,7 @@ class Refused(Exception):
     """An A-ASSOCIATE-RJ; `numbers` is (result, source, reason)."""
 
     def __init__(self, numbers: tuple[int, int, int]) -> None:
-        super().__init__("%d/%d/%d" % numbers)
+        super().__init__("/".join(map(str, numbers)))
         self.numbers = numbers
 
 

@@ -1,0 +1,107 @@
+"""Fixtures of the live tests: a short folder, peers that must be there (`not proven` else, red in CI), all closed at the end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.harness.behaviour import Behaviour
+from tests.live.harness.dcmtk import StoreScp
+from tests.live.harness.gurney import Gurney
+from tests.live.harness.member import Member
+from tests.live.harness.orthanc import Orthanc
+from tests.live.harness.processes import Archive
+from tests.live.harness.proxy import Proxy
+from tests.live.harness.wait import free_ports
+
+PEERS = "/usr/bin:/usr/sbin:/usr/local/bin"
+
+
+def needs(*programs: str) -> None:
+    """Skip with `not proven: …` when a peer is missing; with CI in the environment that is a failure."""
+    missing = [p for p in programs if shutil.which(p, path=PEERS) is None]
+    if not missing:
+        return
+    text = f"not proven: {', '.join(missing)} is not installed"
+    print(text, flush=True)
+    if os.environ.get("CI"):
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+class Room:
+    """What one test starts; `close` ends all of it, newest first, and a Gurney's leftovers fail the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.things: list[Any] = []
+
+    def _keep(self, thing: Any) -> Any:
+        self.things.append(thing)
+        return thing
+
+    def gurney(self, document: str, name: str = "g", **more: Any) -> Gurney:
+        g = Gurney.__new__(Gurney)
+        self.things.append(g)  # known before it starts, so that a failed start is closed too
+        g.__init__(self.folder, document, name, **more)  # type: ignore[misc]
+        return g
+
+    def member(self, **behaviour: Any) -> Member:
+        return self._keep(Member(Behaviour(**behaviour)))  # type: ignore[no-any-return]
+
+    def archive(self, name: str, **behaviour: Any) -> Archive:
+        port = behaviour.pop("port", None) or free_ports(1)[0]
+        return self._keep(Archive(self.folder, Behaviour(name=name, port=port, **behaviour)))  # type: ignore[no-any-return]
+
+    def storescp(self, name: str = "storescp", **more: Any) -> StoreScp:
+        needs("storescp", "dcmsend", "storescu", "echoscu")
+        return self._keep(StoreScp(self.folder, free_ports(1)[0], name, **more))  # type: ignore[no-any-return]
+
+    def orthanc(self, modalities: dict[str, list[Any]] | None = None) -> Orthanc:
+        needs("Orthanc")
+        dicom, http = free_ports(2)
+        return self._keep(Orthanc(self.folder, dicom, http, modalities))  # type: ignore[no-any-return]
+
+    def proxy(self, target: int) -> Proxy:
+        return self._keep(Proxy(target))  # type: ignore[no-any-return]
+
+    def port(self) -> int:
+        return free_ports(1)[0]
+
+    def close(self) -> None:
+        faults: list[BaseException] = []
+        order = sorted(self.things, key=lambda t: not isinstance(t, Gurney))  # Gurney first: its members must not look dead
+        for thing in order:
+            try:
+                thing.close()
+            except BaseException as e:  # every one is closed, whatever the others do
+                faults.append(e)
+        if faults:
+            raise faults[0]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="gl-", dir="/tmp"))  # unix socket paths are short
+    yield path
+    if os.environ.get("GURNEY_KEEP") is None:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def room(folder: Path, request: pytest.FixtureRequest) -> Iterator[Room]:
+    r = Room(folder)
+    yield r
+    r.close()
+
+
+@pytest.fixture
+def many(room: Room) -> Callable[[int], list[int]]:
+    """Free ports that differ from each other."""
+    return free_ports
