@@ -216,7 +216,10 @@ class Writer:
         return bool(self._pieces)
 
     def put(self, body: Mapping[str, Any], fds: Sequence[int] = ()) -> bool:
-        """Send a message, or keep what does not go now; the descriptors stay the caller's. True when all has gone. Raises OSError, MessageFault."""
+        """Send a message, or keep what does not go now; the descriptors stay the caller's. True when all has gone.
+
+        Raises OSError (the peer is gone), MessageFault (over the limit).
+        """
         line = memoryview(encode(body, len(fds)))
         at = 0
         for start in range(0, len(fds), FDS_A_SEND):
