@@ -1,0 +1,1 @@
+"""Files that must survive: sync order, locks, the record's thread, failpoints."""
