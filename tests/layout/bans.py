@@ -12,8 +12,9 @@ from tests.layout.tree import PURE_ROOMS, Source
 IMPURE_MODULES = frozenset(
     """time os socket threading asyncio random subprocess select selectors ssl multiprocessing secrets tempfile shutil glob fcntl
     signal queue sched concurrent logging urllib http sqlite3 apsw httpx uvloop uvicorn fastapi structlog importlib pkgutil mmap
-    socketserver io sys getpass pwd platform""".split()
+    socketserver io getpass pwd platform""".split()
 )
+IMPURE_ATTRIBUTES = frozenset({"sys.stdout", "sys.stderr", "sys.stdin", "sys.argv", "sys.exit", "sys.path"})
 IMPURE_NAMES = frozenset({"open", "print", "input", "__import__", "breakpoint"})
 CLOCKS = frozenset({"now", "utcnow", "today"})
 PATH_READERS = frozenset({"Path", "PosixPath", "WindowsPath"})  # PurePath and PurePosixPath only compute
@@ -58,6 +59,8 @@ def impure(item: Source) -> list[str]:
             found.append(f"{item.path}:{node.lineno}: a pure room calls {node.func.id}()")
         elif isinstance(node, ast.Attribute) and node.attr in CLOCKS and dotted(node.value).split(".")[-1] in {"datetime", "date"}:
             found.append(f"{item.path}:{node.lineno}: a pure room reads the clock ({dotted(node)})")
+        elif isinstance(node, ast.Attribute) and dotted(node) in IMPURE_ATTRIBUTES:
+            found.append(f"{item.path}:{node.lineno}: a pure room uses {dotted(node)}")
         elif isinstance(node, ast.AsyncFunctionDef):
             found.append(f"{item.path}:{node.lineno}: a pure room has a coroutine")
     return found

@@ -78,6 +78,6 @@ def _undocumented(path: str, node: ast.stmt, prefix: str) -> list[str]:
 
 
 def _is_variant(decorator: ast.expr) -> bool:
-    """An overload or a property's setter: its text stands at the other definition."""
+    """An overload or a property's setter: its text stands at the other definition. A property is a field: its name is its text."""
     name = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
-    return name in {"overload", "setter", "deleter", "override"}
+    return name in {"overload", "setter", "deleter", "override", "property", "cached_property"}

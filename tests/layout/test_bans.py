@@ -39,6 +39,7 @@ BAD = {
         "print('x')",
         "async def f(): ...",
         "import importlib.resources",
+        "import sys\nsys.stdout.write('x')",
     ],
     "shell": [
         "import subprocess\nsubprocess.run('ls', shell=True)",

@@ -54,7 +54,8 @@ def test_the_layers_are_the_architectures() -> None:
     layers = " > ".join(re.sub(r"[()]", "", layer) for layer in CONTRACTS["rooms"]["layers"])
     assert layers == (
         "cli > demo > app > api > control | intake > engines | deliver > guard | spool | ledger | state > net | disk > telemetry"
-        " > report > assess > migrate | forecast | sites > compile > place > cost | balance | plan > health | audit > config | wire > errors"
+        " > report > assess"
+        " > migrate | forecast | sites > compile > place > cost | balance | plan > health | audit > config | wire > errors"
     )
 
 
