@@ -1,0 +1,176 @@
+"""The one place for reading a mapping against its table of keys: unknown, missing and later keys, shapes, and values through their parsers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gurney.config import keys, text
+from gurney.config.faults import Faults, Unfit, shown
+from gurney.config.tree import Entries, Items, Node, Scalar
+
+T = TypeVar("T")
+
+_SHAPES = {Scalar: "a text", Items: "a list", Entries: "a mapping"}
+
+
+@dataclass(slots=True)
+class Desk:
+    """What one reading works with: where faults and marks go, and the names that may be pointed at."""
+
+    faults: Faults
+    marks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    sites: tuple[str, ...] | None = None  # None: the document has no sites; every name is then undefined
+
+    def wrong(self, node: Node, path: str, code: str, message: str, hint: str | None = None) -> None:
+        """An error at a node."""
+        self.faults.add(node.at, code, message, hint, path=path)
+
+    def later(self, at: tuple[int, int], what: str, path: str, hint: str | None = None) -> None:
+        """Something of the contract that this version does not do yet."""
+        self.faults.add(at, "GRN-V001", f"'{what}' is not in this version", hint, path=path, breaks=False)
+
+    def value(self, node: Node, path: str, parse: Callable[[str], T], hint: str | None = None) -> T | None:
+        """A scalar through its parser; None when a fault was said."""
+        if not isinstance(node, Scalar):
+            self.wrong(node, path, "GRN-S011", f"a text is expected here, not {_SHAPES[type(node)]}", hint)
+            return None
+        if not node.sound:
+            self.faults.broken.add(path)
+            return None
+        try:
+            return parse(node.text)
+        except Unfit as unfit:
+            self.wrong(node, path, unfit.code, unfit.message, unfit.hint)
+            return None
+
+    def values(self, node: Node, path: str, parse: Callable[[str], T]) -> tuple[T, ...]:
+        """A scalar or a list of scalars; those with a fault are left out."""
+        if isinstance(node, Scalar):
+            one = self.value(node, path, parse)
+            return () if one is None else (one,)
+        if not isinstance(node, Items):
+            self.wrong(node, path, "GRN-S011", "a text or a list is expected here, not a mapping")
+            return ()
+        found = (self.value(item, f"{path}[{index}]", parse) for index, item in enumerate(node.items))
+        return tuple(value for value in found if value is not None)
+
+    def word(self, node: Node, path: str, known: Sequence[str], later: Sequence[str], what: str, key: str) -> str | None:
+        """One of a closed list; a word of `later` is GRN-V001."""
+
+        def parse(value: str) -> str:
+            return text.word(value, known, what, lambda given, among: self.faults.guess(given, [*among, *later]))
+
+        if isinstance(node, Scalar) and node.sound and node.text in later:
+            self.later(node.at, f"{key}: {node.text}", path, f"this version has {', '.join(known)}")
+            return None
+        return self.value(node, path, parse)
+
+    def named(self, node: Node, path: str, what: str, name: Callable[[str], str] | None) -> Iterator[tuple[str, Scalar, Node, str]]:
+        """A mapping of freely named things: yields (name, key, value, path) and notes each mark; wrong names are said."""
+        if not isinstance(node, Entries):
+            if not (isinstance(node, Scalar) and not node.sound):
+                self.wrong(node, path, "GRN-S011", f"a mapping of {what} is expected here, not {_SHAPES[type(node)]}")
+            self.faults.broken.add(path)
+            return
+        for key, value in node.pairs:
+            under = f"{path}.{key.text}"
+            self.marks[under] = key.at
+            if name is not None:
+                self.value(key, under, name)
+            yield key.text, key, value, under
+
+    def open(self, node: Node, path: str, kind: str, at: tuple[int, int]) -> Fields | None:
+        """A mapping read against the table `kind`; None when it is none. `at` is where it is named (its key)."""
+        if not isinstance(node, Entries):
+            if not (isinstance(node, Scalar) and not node.sound):
+                self.wrong(node, path, "GRN-S011", f"a mapping is expected here, not {_SHAPES[type(node)]}", _keys_hint(kind))
+            self.faults.broken.add(path)
+            return None
+        return Fields(self, kind, node, path, at)
+
+
+def _keys_hint(kind: str) -> str:
+    return "its keys: " + ", ".join(key.name for key in keys.KINDS[kind] if not key.later)
+
+
+class Fields:
+    """One mapping whose keys have been judged; `get` gives the node of a key this version has, or None."""
+
+    def __init__(self, desk: Desk, kind: str, node: Entries, path: str, at: tuple[int, int]) -> None:
+        self.desk, self.path, self.at = desk, path, at
+        self._kind = kind
+        self._pairs = {key.text: (key, value) for key, value in node.pairs}
+        for key, _ in node.pairs:
+            desk.marks.setdefault(f"{path}.{key.text}" if path else key.text, key.at)
+
+    def judge(self, *, silent: bool = False) -> None:
+        """Says unknown, later and missing keys; `silent` keeps missing ones to itself (their parent has been said)."""
+        table = {key.name: key for key in keys.KINDS[self._kind]}
+        for name, (key, _) in self._pairs.items():
+            known = table.get(name)
+            if known is None:
+                hint = self.desk.faults.guess(name, table) or _keys_hint(self._kind)
+                home = _home(name, self._kind)
+                self.desk.wrong(key, self.under(name), "GRN-S009", f"unknown key {shown(name)} in a {self._kind}", home or hint)
+            elif known.later:
+                self.desk.later(key.at, name, self.under(name))
+        if not silent:
+            for name, known in table.items():
+                if known.required and name not in self._pairs:
+                    self.desk.faults.add(
+                        self.at, "GRN-S010", f"{self._what()} needs '{name}'", known.meaning, path=self.path
+                    )
+
+    def _what(self) -> str:
+        last = self.path.rpartition(".")[2]
+        return f"{self._kind} {shown(last)}" if self._kind in ("application", "service", "pool", "member", "site") else f"a {self._kind}"
+
+    def under(self, name: str) -> str:
+        """The document path of a key."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def has(self, name: str) -> bool:
+        """Whether the key stands in the document."""
+        return name in self._pairs
+
+    def get(self, name: str) -> Node | None:
+        """The value's node, or None when the key is left out."""
+        pair = self._pairs.get(name)
+        return pair[1] if pair is not None else None
+
+    def key_at(self, name: str) -> tuple[int, int]:
+        """Where the key itself stands."""
+        return self._pairs[name][0].at
+
+    def value(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        """The value of a key through its parser; the default when it is left out or faulty."""
+        node = self.get(name)
+        if node is None:
+            return default
+        found = self.desk.value(node, self.under(name), parse)
+        return default if found is None else found
+
+    def word(self, name: str, known: Sequence[str], later: Sequence[str], what: str, default: str) -> str:
+        """The word of a key; the default when it is left out, faulty or not in this version."""
+        node = self.get(name)
+        if node is None:
+            return default
+        return self.desk.word(node, self.under(name), known, later, what, name) or default
+
+    def values(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
+        """A scalar or list of a key; empty when it is left out."""
+        node = self.get(name)
+        return () if node is None else self.desk.values(node, self.under(name), parse)
+
+
+_NEAR_KINDS = {"pool": ("member", "check"), "member": ("pool", "check"), "application": ("service",), "service": ("rule", "application"), "rule": ("service", "pool")}
+
+
+def _home(name: str, kind: str) -> str | None:
+    """Where a key that is unknown here belongs."""
+    for other in _NEAR_KINDS.get(kind, ()):
+        if any(key.name == name and not key.later for key in keys.KINDS[other]):
+            return f"'{name}' is a key of a {other}"
+    return None

@@ -1,0 +1,128 @@
+"""The one place for the keys of gurney.yaml: what each kind of mapping may hold, what it means, its default.
+
+The reader refuses what is not here, the JSON Schema and the reference are made from it. `later` marks what the contract has and this
+version does not do yet (`GRN-V001`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gurney.config import limits, text, words
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key: `form` is a word of `schema.FORMS`, `default` as one would write it (None: there is none)."""
+
+    name: str
+    form: str
+    meaning: str
+    default: str | None = None
+    required: bool = False
+    later: bool = False
+
+
+def _later(form: str, *names: str) -> tuple[Key, ...]:
+    return tuple(Key(name, form, "in the contract, not in this version", later=True) for name in names)
+
+
+def _size(value: int) -> str:
+    return text.spell_size(value)
+
+
+DOCUMENT = (
+    Key("gurney", "version", "the document's version", required=True),
+    Key("sites", "sites", "the places with their jurisdiction and nodes; omitted: one node at one site"),
+    Key("applications", "applications", "the clinical systems, each with its own balancer", required=True),
+)
+SITE = (
+    Key("jurisdiction", "jurisdiction", "whose law applies there: ISO 3166, GB or US-CA", required=True),
+    Key("cloud", "name", "the provider, where the site is a cloud region"),
+    Key("nodes", "nodes", "the machines that run Gurney there: name to address"),
+)
+APPLICATION = (
+    Key("services", "services", "what senders reach", required=True),
+    Key("pools", "pools", "where it goes", required=True),
+    Key("limits", "limits", "defaults of the services' limits"),
+    *_later("any", "spool"),
+)
+SERVICE = (
+    Key("protocol", "protocol", "what is spoken", required=True),
+    Key("listen", "listen", "port, address:port, or a list", required=True),
+    Key("ae_title", "ae_title", "the called AE title that is admitted; omitted: any"),
+    Key("accept_from", "accept_from", "who may call: NAME@ADDRESS entries; omitted: everyone (a condition says so)"),
+    Key("delivery", "delivery", "when the sender gets its positive answer", words.DELIVERIES[0]),
+    Key("rules", "rules", "the first that matches wins, the last has no match; omitted: the application's only pool"),
+    Key("echo", "echo", "who answers C-ECHO", words.ECHOES[0]),
+    Key("prefer", "prefer", "transfer syntax UIDs in the order they are accepted; omitted: the sender's order", "[]"),
+    Key("non_patient", "non_patient", "objects without a Study UID", words.NON_PATIENTS[0]),
+    Key("duplicates", "duplicates", "the same SOP Instance UID again", words.DUPLICATES[0]),
+    Key("digest", "digest", "whether relayed objects are hashed", words.DIGESTS[0]),
+    Key("replay_limit", "replay_limit", "bytes of an object kept for replay; beyond it a failure is A700", _size(limits.REPLAY_OBJECT)),
+    Key("limits", "limits", "limits of this service"),
+    *_later("any", "tls", "user_identity", "give_up", "query", "partial", "moves", "destinations", "notify", "order_by", "waf", "copy_to"),
+    *_later("any", "accept_proxy_from", "answers", "batch", "patient_key", "hosts", "base", "external", "per_client", "read_your_writes"),
+    *_later("any", "conditional", "rewrite_links", "maintenance", "surge"),
+)
+LIMITS = (
+    Key("associations", "count", "open associations of the service", str(limits.SERVICE_ASSOCIATIONS)),
+    Key("associations_per_address", "count", "of one address", str(limits.ADDRESS_ASSOCIATIONS)),
+    Key("associations_per_ae", "count", "of one calling AE title", str(limits.AE_ASSOCIATIONS)),
+    Key("unassociated", "count", "connections not yet associated", str(limits.UNASSOCIATED)),
+    Key("unassociated_per_address", "count", "of one address", str(limits.ADDRESS_UNASSOCIATED)),
+    Key("max_object", "size", "largest object; omitted: none"),
+)
+RULE = (
+    Key("name", "name", "what explain and the ledger call it; omitted: rule-N"),
+    Key("match", "match", "facts and the globs they must fit; omitted: everything"),
+    Key("pool", "pool_name", "where it goes", required=True),
+    Key("urgency", "urgency", "who goes first, who is shed first", words.URGENCIES[1]),
+    *_later("any", "copy_to", "delivery", "discard", "waiting_room"),
+)
+POOL = (
+    Key("members", "members", "NAME: destination, or a list of destinations", required=True),
+    Key("balance", "balance", "how a new study finds its member", words.BALANCES[0]),
+    Key("keep", "keep", "what stays together on one member", words.KEEPS[0]),
+    Key("site", "site_name", "where the members stand"),
+    Key("check", "check", "the members' active check"),
+    Key("weight", "weight", "the members' weight", str(limits.WEIGHT)),
+    Key("statuses", "statuses", "rows of the status policy that differ here: {A9xx: next}", "{}"),
+    *_later("any", "tls", "storage", "authoritative", "copy_to", "persist", "max_in_flight", "queue", "slow_start", "panic", "takes", "send"),
+    *_later("any", "nak", "retry", "fallback", "agent"),
+)
+MEMBER = (
+    Key("address", "target", "NAME@HOST:PORT, HOST:PORT, or with the keys below HOST", required=True),
+    Key("ae_title", "ae_title", "the called AE title sent to it; omitted: the sender's is passed on"),
+    Key("port", "port", "where the address has none"),
+    Key("weight", "weight", "its share of new studies", str(limits.WEIGHT)),
+    Key("calling_ae", "ae_title", "the calling AE title sent to it; omitted: the sender's is passed on"),
+    Key("max_associations", "member_associations", "associations open to it at once", str(limits.MEMBER_ASSOCIATIONS)),
+    Key("max_bytes", "size", "bytes in flight to it", _size(limits.MEMBER_BYTES)),
+    Key("async_ops", "async_ops", "operations outstanding on one association", "1"),
+    Key("check", "check", "its active check; keys left out are the pool's"),
+    Key("site", "site_name", "where it stands; omitted: the pool's site"),
+    *_later("any", "tls", "rate", "send", "nak", "retry", "proxy"),
+)
+CHECK = (
+    Key("kind", "check_kind", "what is asked of the member", "dicom-echo"),
+    Key("interval", "check_duration", "from one check to the next", text.spell_duration(limits.CHECK_INTERVAL_MS)),
+    Key("timeout", "check_duration", "no outcome after this is a failure", text.spell_duration(limits.CHECK_TIMEOUT_MS)),
+    Key("rise", "check_count", "good checks in a row until up", str(limits.CHECK_RISE)),
+    Key("fall", "check_count", "failed checks in a row until down", str(limits.CHECK_FALL)),
+    Key("expect_contexts", "expect_contexts", "[abstract syntax UID, transfer syntax UID] pairs that must be accepted", "[]"),
+    *_later("any", "path"),
+)
+
+KINDS: Mapping[str, tuple[Key, ...]] = {
+    "document": DOCUMENT,
+    "site": SITE,
+    "application": APPLICATION,
+    "service": SERVICE,
+    "limits": LIMITS,
+    "rule": RULE,
+    "pool": POOL,
+    "member": MEMBER,
+    "check": CHECK,
+}
