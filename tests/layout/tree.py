@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
+MADE = frozenset(".git .venv __pycache__ .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build dist".split())
 
 # The rooms to the right of `telemetry` in the import order (architecture §4): no clock, socket, file, thread, asyncio, random.
 PURE_ROOMS = frozenset(
@@ -41,10 +42,12 @@ def source(text: str, path: str = "src/gurney/wire/example.py") -> Source:
 
 @cache
 def tracked() -> tuple[str, ...]:
-    """Paths of all files that git tracks or would track, without those that are deleted."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=TOP, capture_output=True, check=True, text=True
-    ).stdout.split("\0")
+    """Paths of all files that git tracks or would track, without those that are deleted; without git, of all but the made ones."""
+    try:
+        command = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+        listed = subprocess.run(command, cwd=TOP, capture_output=True, check=True, text=True).stdout.split("\0")
+    except (OSError, subprocess.CalledProcessError):
+        listed = [str(path.relative_to(TOP)) for path in TOP.rglob("*") if not MADE & set(path.relative_to(TOP).parts)]
     return tuple(sorted(path for path in listed if path and (TOP / path).is_file()))
 
 
