@@ -1,0 +1,1 @@
+"""The demo room: a small hospital on loopback, to look at and to break."""
