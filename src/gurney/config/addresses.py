@@ -92,7 +92,9 @@ def listen(value: str) -> Listen:
         raise Unfit("GRN-S017", f"{shown(value)} is nothing to listen on", hint)
     address = _ip(host_text)
     if address is None:
-        raise Unfit("GRN-S017", f"{shown(host_text)} is nothing to listen on", "an IP address of this node, or the port alone for all of them")
+        raise Unfit(
+            "GRN-S017", f"{shown(host_text)} is nothing to listen on", "an IP address of this node, or the port alone for all of them"
+        )
     return Listen(address, port(port_text))
 
 
@@ -125,7 +127,9 @@ def peer(value: str) -> Peer:
     if not address:
         raise Unfit("GRN-S024", f"{shown(value)} has no address behind @", f"a name alone is any address: {before}")
     if not _LOOKS_NUMERIC.fullmatch(address) and text.host_name(address.partition(":")[0]):
-        raise Unfit("GRN-S024", f"{shown(address)} is no sender address", "host names are no sender addresses: write an IP address or network")
+        raise Unfit(
+            "GRN-S024", f"{shown(address)} is no sender address", "host names are no sender addresses: write an IP address or network"
+        )
     return Peer(_peer_name(before), network(address))
 
 
@@ -136,4 +140,6 @@ def _peer_name(value: str) -> str:
         if "*" in value and value.isascii() and len(value.replace("*", "")) <= limits.AE_TITLE_BYTES and "\\" not in value:
             return value
         dotted = "." in value and text.host_name(value)
-        raise Unfit("GRN-S024", unfit.message, "host names are no sender addresses: write an IP address or network" if dotted else unfit.hint) from None
+        raise Unfit(
+            "GRN-S024", unfit.message, "host names are no sender addresses: write an IP address or network" if dotted else unfit.hint
+        ) from None

@@ -132,6 +132,8 @@ class Faults:
         if self.unseen:
             last = ordered[-1]
             ordered.append(
-                Fault(self.file, last.line, last.column, "error", "GRN-S031", f"{self.unseen} more faults are not shown", "mend these first")
+                Fault(
+                    self.file, last.line, last.column, "error", "GRN-S031", f"{self.unseen} more faults are not shown", "mend these first"
+                )
             )
         return tuple(ordered)

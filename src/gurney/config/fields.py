@@ -1,4 +1,4 @@
-"""The one place for reading a mapping against its table of keys: unknown, missing and later keys, shapes, and values through their parsers."""
+"""The one place for reading a mapping against its table of keys: unknown, missing and later keys, shapes, values through parsers."""
 
 from __future__ import annotations
 
@@ -119,9 +119,7 @@ class Fields:
         if not silent:
             for name, known in table.items():
                 if known.required and name not in self._pairs:
-                    self.desk.faults.add(
-                        self.at, "GRN-S010", f"{self._what()} needs '{name}'", known.meaning, path=self.path
-                    )
+                    self.desk.faults.add(self.at, "GRN-S010", f"{self._what()} needs '{name}'", known.meaning, path=self.path)
 
     def _what(self) -> str:
         last = self.path.rpartition(".")[2]
@@ -165,7 +163,13 @@ class Fields:
         return () if node is None else self.desk.values(node, self.under(name), parse)
 
 
-_NEAR_KINDS = {"pool": ("member", "check"), "member": ("pool", "check"), "application": ("service",), "service": ("rule", "application"), "rule": ("service", "pool")}
+_NEAR_KINDS = {
+    "pool": ("member", "check"),
+    "member": ("pool", "check"),
+    "application": ("service",),
+    "service": ("rule", "application"),
+    "rule": ("service", "pool"),
+}
 
 
 def _home(name: str, kind: str) -> str | None:

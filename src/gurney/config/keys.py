@@ -89,7 +89,9 @@ POOL = (
     Key("check", "check", "the members' active check"),
     Key("weight", "weight", "the members' weight", str(limits.WEIGHT)),
     Key("statuses", "statuses", "rows of the status policy that differ here: {A9xx: next}", "{}"),
-    *_later("any", "tls", "storage", "authoritative", "copy_to", "persist", "max_in_flight", "queue", "slow_start", "panic", "takes", "send"),
+    *_later(
+        "any", "tls", "storage", "authoritative", "copy_to", "persist", "max_in_flight", "queue", "slow_start", "panic", "takes", "send"
+    ),
     *_later("any", "nak", "retry", "fallback", "agent"),
 )
 MEMBER = (

@@ -45,7 +45,9 @@ FAULTS_SHOWN: Annotated[int, Note("faults", "architecture.md §3", "faults liste
 GUESSES: Annotated[int, Note("searches", "architecture.md §3", "did-you-mean searches for one document")] = 200
 GUESS_CANDIDATES: Annotated[int, Note("names", "architecture.md §3", "names one did-you-mean search looks at")] = 200
 SHOWN_CHARACTERS: Annotated[int, Note("characters", "reliability.md §7", "of a peer's or person's text shown in a message or log")] = 64
-NAME_CHARACTERS: Annotated[int, Note("characters", "architecture.md §3", "longest name of an application, service, pool, rule, site, node")] = 32
+NAME_CHARACTERS: Annotated[
+    int, Note("characters", "architecture.md §3", "longest name of an application, service, pool, rule, site, node")
+] = 32
 MEMBER_NAME_CHARACTERS: Annotated[int, Note("characters", "architecture.md §3", "longest name of a member")] = 64
 HOST_CHARACTERS: Annotated[int, Note("characters", "RFC 1035 §2.3.4", "longest host name")] = 253
 AE_TITLE_BYTES: Annotated[int, Note("bytes", "PS3.5 §6.2", "longest application entity title")] = 16
@@ -53,7 +55,9 @@ UID_CHARACTERS: Annotated[int, Note("characters", "PS3.5 §9.1", "longest unique
 CREATOR_BYTES: Annotated[int, Note("bytes", "PS3.5 §6.2", "longest private creator (VR LO)")] = 64
 RULES: Annotated[int, Note("rules", "architecture.md §3", "rules of one service")] = 1000
 MEMBERS: Annotated[int, Note("members", "architecture.md §3", "members of one pool")] = 256
-LISTENERS: Annotated[int, Note("listeners", "architecture.md §1", "listeners of one application: descriptors of one SCM_RIGHTS message")] = 253
+LISTENERS: Annotated[
+    int, Note("listeners", "architecture.md §1", "listeners of one application: descriptors of one SCM_RIGHTS message")
+] = 253
 
 # --- defaults and ranges of fields ---
 PORT_HIGHEST: Annotated[int, Note("port", "RFC 9293", "highest TCP port")] = 65_535
@@ -84,7 +88,9 @@ CONNECT_MS: Annotated[int, Note("ms", "dicom.md §2", "dialling a member")] = 3_
 ASSOCIATE_ANSWER_MS: Annotated[int, Note("ms", "dicom.md §2", "waiting for A-ASSOCIATE-AC")] = 5_000
 RELEASE_ANSWER_MS: Annotated[int, Note("ms", "dicom.md §2", "waiting for A-RELEASE-RP")] = 5_000
 MESSAGE_SILENCE_MS: Annotated[int, Note("ms", "dicom.md §2", "no byte inside a message")] = 60_000
-MESSAGE_PACE_BYTES: Annotated[int, Note("bytes", "dicom.md §2", "fewer than this inside a message over the pace window is a stall")] = 1 * KIB
+MESSAGE_PACE_BYTES: Annotated[int, Note("bytes", "dicom.md §2", "fewer than this inside a message over the pace window is a stall")] = (
+    1 * KIB
+)
 MESSAGE_PACE_MS: Annotated[int, Note("ms", "dicom.md §2", "the pace window")] = 60_000
 SENDER_IDLE_MS: Annotated[int, Note("ms", "dicom.md §2", "a sender's association without a message is aborted")] = 15 * 60_000
 MEMBER_ANSWER_MS: Annotated[int, Note("ms", "dicom.md §2", "a member's answer after the last fragment, plus the grace below")] = 120_000
@@ -94,19 +100,27 @@ MEMBER_IDLE_MS: Annotated[int, Note("ms", "dicom.md §2", "an idle member associ
 CAPABILITY_ASK_MS: Annotated[int, Note("ms", "dicom.md §2", "asking members for unknown pairs while a sender waits, in all")] = 2_000
 MEMBER_WAIT_MS: Annotated[int, Note("ms", "dicom.md §4", "an object waits for a free slot at most, then A700")] = 30_000
 CAP_RETRY_MS: Annotated[int, Note("ms", "dicom.md §4", "a lowered cap is tried upwards this often")] = 60_000
-AMBIGUOUS_SAME_MEMBER_MS: Annotated[int, Note("ms", "dicom.md §5", "an ambiguous object stays with its member this long or two refusals")] = 10_000
+AMBIGUOUS_SAME_MEMBER_MS: Annotated[
+    int, Note("ms", "dicom.md §5", "an ambiguous object stays with its member this long or two refusals")
+] = 10_000
 
 # --- sizes on the wire (dicom.md §2, §8) ---
 ASSOCIATE_PDU: Annotated[int, Note("bytes", "dicom.md §8", "largest A-ASSOCIATE PDU")] = 256 * KIB
-OWN_MAXIMUM_LENGTH: Annotated[int, Note("bytes", "dicom.md §2", "P-DATA-TF length offered to members, and the most offered to senders")] = 128 * KIB
-LEAST_MAXIMUM_LENGTH: Annotated[int, Note("bytes", "dicom.md §2", "the least P-DATA-TF length offered to senders; also taken for absent")] = 16 * KIB
+OWN_MAXIMUM_LENGTH: Annotated[int, Note("bytes", "dicom.md §2", "P-DATA-TF length offered to members, and the most offered to senders")] = (
+    128 * KIB
+)
+LEAST_MAXIMUM_LENGTH: Annotated[
+    int, Note("bytes", "dicom.md §2", "the least P-DATA-TF length offered to senders; also taken for absent")
+] = 16 * KIB
 COMMAND_SET: Annotated[int, Note("bytes", "dicom.md §8", "largest command set")] = 16 * KIB
 HEAD: Annotated[int, Note("bytes", "dicom.md §3", "of a data set looked at for facts")] = 256 * KIB
 INFLATE: Annotated[int, Note("bytes", "dicom.md §3", "inflated of a deflated data set for facts")] = 1 * MIB
 NESTING: Annotated[int, Note("levels", "dicom.md §3", "nested sequences walked for facts")] = 64
 IDENTIFIER: Annotated[int, Note("bytes", "dicom.md §8", "identifier of C-FIND, C-MOVE, N-*")] = 1 * MIB
 REPLAY_MEMORY: Annotated[int, Note("bytes", "dicom.md §8", "replay memory of a route process in all")] = 256 * MIB
-REPLAY_OBJECT_MEMORY: Annotated[int, Note("bytes", "dicom.md §5", "of one object kept in memory for replay before a file takes over")] = 8 * MIB
+REPLAY_OBJECT_MEMORY: Annotated[int, Note("bytes", "dicom.md §5", "of one object kept in memory for replay before a file takes over")] = (
+    8 * MIB
+)
 HELD_BEFORE_SLOT: Annotated[int, Note("bytes", "dicom.md §5", "buffered of a slow object before it takes a scarce slot")] = 8 * MIB
 
 # --- studies ---
@@ -130,7 +144,7 @@ DRAIN_WITHIN_MS: Annotated[int, Note("ms", "reliability.md §4.5", "an object in
 def table() -> tuple[Entry, ...]:
     """Every constant of this file with its note, in the order of the file."""
     here = sys.modules[__name__]
-    rows = []
+    rows: list[Entry] = []
     for name, hint in get_type_hints(here, include_extras=True).items():
         notes = [note for note in getattr(hint, "__metadata__", ()) if isinstance(note, Note)]
         rows.extend(Entry(name, getattr(here, name), note.unit, note.source, note.meaning) for note in notes)

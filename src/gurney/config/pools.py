@@ -68,7 +68,7 @@ def pool(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> Pool:
 
 def _balance(fields: Fields) -> str:
     node = fields.get("balance")
-    later = words.BALANCES_LATER
+    later: tuple[str, ...] = words.BALANCES_LATER
     if isinstance(node, Scalar) and node.sound and node.text.startswith("header:"):
         later = (*later, node.text)
     return fields.word("balance", words.BALANCES, later, "balance", words.BALANCES[0])

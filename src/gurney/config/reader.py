@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gurney.config import lint, pools, services, sites, text, words
 from gurney.config.document import Application, Document, Pool, Service
 from gurney.config.faults import Fault, Faults, Reading, Unfit, shown
@@ -51,7 +53,7 @@ def _version(given: str) -> int:
     return VERSION
 
 
-def _name_of(what: str):  # type: ignore[no-untyped-def]
+def _name_of(what: str) -> Callable[[str], str]:
     return lambda given: text.name(given, what)
 
 
@@ -72,7 +74,9 @@ def _application(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> A
             found_pools[pool_name] = pools.pool(desk, pool_name, pool_key, value, under)
     found_services: dict[str, Service] = {}
     if services_node is not None:
-        for service_name, service_key, value, under in desk.named(services_node, fields.under("services"), "services", _name_of("a service")):
+        for service_name, service_key, value, under in desk.named(
+            services_node, fields.under("services"), "services", _name_of("a service")
+        ):
             service = services.service(desk, service_name, service_key, value, under, tuple(found_pools), base)
             if service is not None:
                 found_services[service_name] = service

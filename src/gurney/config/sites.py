@@ -19,7 +19,9 @@ def sites(desk: Desk, node: Node, path: str) -> dict[str, Site]:
         nodes: dict[str, str] = {}
         listed = fields.get("nodes")
         if listed is not None:
-            for node_name, _, address, below in desk.named(listed, fields.under("nodes"), "nodes", lambda given: text.name(given, "a node")):
+            for node_name, _, address, below in desk.named(
+                listed, fields.under("nodes"), "nodes", lambda given: text.name(given, "a node")
+            ):
                 host = desk.value(address, below, addresses.host)
                 if host is not None:
                     nodes[node_name] = host

@@ -1,7 +1,7 @@
 """The one place for parsing single values: numbers, durations, sizes, words, names, AE titles, UIDs.
 
-Each parser takes the text as it stands in the document and returns a value or raises `Unfit` with a code, a message and a hint. Patterns are
-ASCII and matched whole (`$` would accept a trailing newline, `\\d` and `int()` Unicode digits: reliability.md §5).
+Each parser takes the text as it stands in the document and returns a value or raises `Unfit` with a code, a message and a hint.
+Patterns are ASCII and matched whole (`$` would accept a trailing newline, `\\d` and `int()` Unicode digits: reliability.md §5).
 """
 
 from __future__ import annotations
@@ -97,7 +97,9 @@ def name(text: str, what: str, highest: int = limits.NAME_CHARACTERS) -> str:
 def member_name(text: str) -> str:
     """A member's name: as given, or derived from its AE title or address; never with a slash (APP/POOL/MEMBER) or a glob's signs."""
     if _MEMBER_NAME.fullmatch(text) is None or text != text.strip(" "):
-        raise Unfit("GRN-S018", f"{shown(text)} is no name for a member", "ASCII letters, digits, - _ . and :, beginning with a letter or digit")
+        raise Unfit(
+            "GRN-S018", f"{shown(text)} is no name for a member", "ASCII letters, digits, - _ . and :, beginning with a letter or digit"
+        )
     if len(text) > limits.MEMBER_NAME_CHARACTERS:
         raise Unfit("GRN-S018", f"{shown(text)} is too long for a member", f"{limits.MEMBER_NAME_CHARACTERS} characters at most")
     return text

@@ -1,7 +1,7 @@
 """The one place for turning YAML text into nodes with line and column: every scalar is text, and what YAML can do besides is refused.
 
-Built from PyYAML's events, not its loaders or `compose`: those resolve types (`NO` would be false), drop duplicate keys silently and recurse
-as deep as the file asks. Anchors, aliases, tags, `<<`, further documents and null are faults of their own; depth and size are bounded.
+Built from PyYAML's events, not its loaders or `compose`: those resolve types (`NO` would be false), drop duplicate keys silently and
+recurse as deep as the file asks. Anchors, aliases, tags, `<<`, further documents and null are faults of their own; depth and size are bounded.
 """
 
 from __future__ import annotations
@@ -101,7 +101,10 @@ def _refuse_characters(text: str, faults: Faults) -> str:
     for line, column, letter in _forbidden_places(text):
         if line != last:
             faults.add(
-                (line, column), "GRN-S002", f"character U+{ord(letter):04X} is not allowed", "control, direction and line-separator characters"
+                (line, column),
+                "GRN-S002",
+                f"character U+{ord(letter):04X} is not allowed",
+                "control, direction and line-separator characters",
             )
         last = line
     return _FORBIDDEN_IN_FILE.sub(_STAND_IN, text)
@@ -215,7 +218,9 @@ class _Grower:
         seen: dict[str, tuple[int, int]] = {}
         for key, value in zip(done.children[0::2], done.children[1::2], strict=False):
             if not isinstance(key, Scalar):
-                self._faults.add(key.at, "GRN-S011", "a key is one text, not a list or mapping", "a value that starts with [ or { needs quotes")
+                self._faults.add(
+                    key.at, "GRN-S011", "a key is one text, not a list or mapping", "a value that starts with [ or { needs quotes"
+                )
             elif not key.sound:
                 continue
             elif key.text == "<<":
