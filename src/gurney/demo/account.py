@@ -35,6 +35,7 @@ class Balance:
         return not (self.lost or self.changed or self.refused) and self.sent == self.acked
 
     def as_json(self) -> str:
+        """One JSON object on one line."""
         return json.dumps(asdict(self))
 
 

@@ -48,6 +48,7 @@ def until(condition: Callable[[], bool], within: float, what: str) -> None:
 
 
 def listens(port: int) -> bool:
+    """Whether something accepts connections on 127.0.0.1."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -124,6 +125,7 @@ class Hospital:
         self.archives[name].wait()
 
     def alive(self, name: str) -> bool:
+        """Whether this archive runs."""
         return name in self.archives and self.archives[name].poll() is None
 
     def up(self) -> None:
@@ -150,6 +152,7 @@ class Hospital:
         return [sys.executable, "-m", "gurney", *words, "--state", str(self.state)]
 
     def verb(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Runs a verb to its end (≤ 60 s)."""
         return subprocess.run(self.argv(*words), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
 
     def apply(self, document: str) -> None:

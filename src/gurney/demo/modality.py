@@ -41,6 +41,7 @@ class Modality:
         self.ae.network_timeout = 120
 
     def say(self, event: str, **values: Any) -> None:
+        """One event as a line of JSON."""
         with self._lock:
             sys.stdout.write(json.dumps({"event": event, **values}) + "\n")
             sys.stdout.flush()
