@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from . import pdus
 from .objects import Thing
@@ -132,60 +133,71 @@ class Outcome:
         return set(self.statuses) - self.acked
 
 
-def send(
-    port: int,
-    things: Sequence[Thing],
-    *,
-    associations: int = 1,
-    called: str = "PACS",
-    calling: str = "SENDER",
-    after: Callable[[Thing, int], None] | None = None,
-    pdu_size: int | None = None,
-    max_length: int = 16384,
-    stop: threading.Event | None = None,
-    timeout: float = 60.0,
-    by_study: bool = False,
-) -> Outcome:
+@dataclass
+class Batch:
+    """How `send` works: the association's parameters, and what happens behind each answer."""
+
+    port: int
+    called: str = "PACS"
+    calling: str = "SENDER"
+    pdu_size: int | None = None
+    max_length: int = 16384
+    timeout: float = 60.0
+    after: Callable[[Thing, int], None] | None = None
+    stop: threading.Event | None = None
+    out: Outcome = field(default_factory=Outcome)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def open(self, share: Sequence[Thing]) -> Association:
+        pairs = [(pdus.VERIFICATION, pdus.IMPLICIT_LE), *(t.pair for t in share)]
+        return Association(
+            self.port,
+            pdus.offers_for(pairs),
+            called=self.called,
+            calling=self.calling,
+            pdu_size=self.pdu_size,
+            max_length=self.max_length,
+            timeout=self.timeout,
+        )
+
+    def work(self, share: Sequence[Thing]) -> None:
+        """One association with its share of the objects, to its end or its first fault."""
+        try:
+            a = self.open(share)
+            for t in share:
+                if self.stop is not None and self.stop.is_set():
+                    break
+                status = a.store(t)
+                with self.lock:
+                    self.out.statuses[t.sop_instance] = status
+                    self.out.comments[t.sop_instance] = a.last_comment
+                if self.after is not None:
+                    self.after(t, status)
+            a.release()
+        except Refused as e:
+            with self.lock:
+                self.out.rejects.append(e.numbers)
+        except (OSError, Broken) as e:
+            with self.lock:
+                self.out.errors.append(f"{type(e).__name__}: {e}")
+
+
+def send(port: int, things: Sequence[Thing], *, associations: int = 1, by_study: bool = False, **how: Any) -> Outcome:
     """Send `things` dealt over `associations` threads, never sending one twice; a broken association ends its share.
 
-    `by_study` gives all objects of a study to one association; `after(thing, status)` is called behind each answer.
+    `by_study` gives all objects of a study to one association; `how` is what `Batch` takes.
     """
-    out = Outcome()
-    lock = threading.Lock()
+    batch = Batch(port, **how)
     studies = {s: i for i, s in enumerate(dict.fromkeys(t.study for t in things))}
     shares: list[list[Thing]] = [[] for _ in range(associations)]
     for i, t in enumerate(things):
         shares[(studies[t.study] if by_study else i) % associations].append(t)
-
-    def work(share: list[Thing]) -> None:
-        try:
-            pairs = [(pdus.VERIFICATION, pdus.IMPLICIT_LE), *(t.pair for t in share)]
-            a = Association(
-                port, pdus.offers_for(pairs), called=called, calling=calling, pdu_size=pdu_size, max_length=max_length, timeout=timeout
-            )
-            for t in share:
-                if stop is not None and stop.is_set():
-                    break
-                status = a.store(t)
-                with lock:
-                    out.statuses[t.sop_instance] = status
-                    out.comments[t.sop_instance] = a.last_comment
-                if after is not None:
-                    after(t, status)
-            a.release()
-        except Refused as e:
-            with lock:
-                out.rejects.append(e.numbers)
-        except (OSError, Broken) as e:
-            with lock:
-                out.errors.append(f"{type(e).__name__}: {e}")
-
-    threads = [threading.Thread(target=work, args=(s,), daemon=True) for s in shares if s]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join(600)
-    return out
+    threads = [threading.Thread(target=batch.work, args=(s,), daemon=True) for s in shares if s]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(600)
+    return batch.out
 
 
 def echo(port: int, *, called: str = "PACS", calling: str = "SENDER", timeout: float = 10.0) -> int:
