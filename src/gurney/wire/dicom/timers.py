@@ -1,4 +1,4 @@
-"""The one place for the deadlines of the DICOM upper layer, in seconds, as `dicom.md` §2 sets them."""
+"""The one place for the deadlines of the DICOM upper layer, in seconds (dicom.md §2), and for the pace a peer must keep."""
 
 from __future__ import annotations
 
@@ -26,3 +26,49 @@ class Timers:
     rate_window: float = RATE_WINDOW
     rate_floor: int = RATE_FLOOR
     idle: float = IDLE
+
+
+class Pace:
+    """How a peer keeps up on an open association: silent or slow inside a message, silent between messages."""
+
+    __slots__ = ("_bytes", "_from", "heard", "paused", "timers")
+
+    def __init__(self, timers: Timers, now: float) -> None:
+        self.timers = timers
+        self.paused = False  # our side does not read, so nothing runs
+        self.restart(now)
+
+    def restart(self, now: float) -> None:
+        """Everything counts from now."""
+        self.heard = now  # the last byte
+        self._from = now  # of the window the rate is measured over
+        self._bytes = 0
+
+    def hear(self, size: int, inside: bool, now: float) -> None:
+        """`size` bytes have come; `inside`: a message was under way before them."""
+        self.heard = now
+        if not inside:
+            self._from, self._bytes = now, 0
+        self._bytes += size
+
+    def deadline(self, inside: bool, idle: bool) -> float | None:
+        """When `late` is to be asked. `idle`: silence between messages counts too."""
+        if self.paused:
+            return None
+        if inside:
+            return min(self.heard + self.timers.stall, self._from + self.timers.rate_window)
+        return self.heard + self.timers.idle if idle else None
+
+    def late(self, inside: bool, idle: bool, now: float) -> str | None:
+        """ "stalled", "too-slow" or "idle" if the peer is; else None, and the next window has begun if one was over."""
+        due = self.deadline(inside, idle)
+        if due is None or now < due:
+            return None
+        if not inside:
+            return "idle"
+        if now >= self.heard + self.timers.stall:
+            return "stalled"
+        if self._bytes < self.timers.rate_floor * self.timers.rate_window:
+            return "too-slow"
+        self._from, self._bytes = now, 0
+        return None

@@ -26,7 +26,7 @@ from gurney.wire.dicom.events import (
 )
 from gurney.wire.dicom.pdu import Abort, AssociateAC, AssociateRJ, AssociateRQ, PduFault
 from gurney.wire.dicom.pdv import BETWEEN, P_DATA, SMALLEST_MAXIMUM, Buffer, Inbound
-from gurney.wire.dicom.timers import Timers
+from gurney.wire.dicom.timers import Pace, Timers
 
 _HEADER = struct.Struct(">BxI")
 _SHORT = {
@@ -81,12 +81,9 @@ class Upper:
         self._asked: AssociateRQ | None = None
         self._clean = False
         self._complained = False  # AA-7 has answered once
-        self._paused = False
+        self._pace = Pace(self.timers, now)
         self._left = 0  # bytes given to `receive` and not consumed
         self._cut = False  # they are a cut header
-        self._heard = now  # the last byte
-        self._window_from = now
-        self._window_bytes = 0
         self._arm(now)
 
     # what the caller looks at
@@ -117,11 +114,7 @@ class Upper:
             return self._now
         if self.state != states.OPEN:
             return self._due
-        if self._paused:
-            return None
-        if self.inside_message:
-            return min(self._heard + self.timers.stall, self._window_from + self.timers.rate_window)
-        return self._heard + self.timers.idle if self.accepting else None
+        return self._pace.deadline(self.inside_message, self.accepting)
 
     def take(self) -> list[Event]:
         """The events since the last `take`, in order."""
@@ -192,13 +185,13 @@ class Upper:
     def paused(self, now: float) -> None:
         """Our side has stopped reading: a peer that sends nothing is not to blame."""
         self._catch_up(now)
-        self._paused = True
+        self._pace.paused = True
 
     def resumed(self, now: float) -> None:
         """Our side reads again; the deadlines of a message begin anew."""
         self._catch_up(now)
-        self._paused = False
-        self._restart(now)
+        self._pace.paused = False
+        self._pace.restart(now)
 
     # local requests
 
@@ -217,7 +210,7 @@ class Upper:
         self._local(states.ACCEPT, ac.encode, now)
         self._inbound.accepted = frozenset(context.id for context in ac.contexts if context.result == pdu.ACCEPTED)
         self._limit(ac.max_length)
-        self._restart(self._now)
+        self._pace.restart(self._now)
 
     def reject(self, result: int, source: int, reason: int, now: float | None = None) -> None:
         """Reject what was Requested."""
@@ -326,7 +319,7 @@ class Upper:
         self._inbound.accepted = frozenset(context.id for context in ac.contexts if context.result == pdu.ACCEPTED)
         self._events.append(Accepted(ac))
         self._go(states.OPEN, self._now)
-        self._restart(self._now)
+        self._pace.restart(self._now)
 
     def _release_asked(self, action: str) -> None:
         if self._inbound.phase != BETWEEN:
@@ -441,34 +434,16 @@ class Upper:
     def _hear(self, size: int, now: float) -> None:
         """`size` bytes are offered; those beyond what was left over are new."""
         self._catch_up(now)
-        fresh = size - self._left
-        if fresh > 0:
-            self._heard = now
-            if not self.inside_message:
-                self._window_from, self._window_bytes = now, 0
-            self._window_bytes += fresh
-
-    def _restart(self, now: float) -> None:
-        self._heard = self._window_from = now
-        self._window_bytes = 0
+        if size > self._left:
+            self._pace.hear(size - self._left, self.inside_message, now)
 
     def _tick_open(self, now: float) -> None:
-        """Sta6: silence or slowness inside a message, silence between messages of a sender."""
-        timers = self.timers
-        if self._paused:
-            return
-        if not self.inside_message:
-            if self.hold:
-                self._heard = now  # it is we who owe something
-            elif self.accepting and now >= self._heard + timers.idle:
-                self._give_up("idle")
-        elif now >= self._heard + timers.stall:
-            self._give_up("stalled")
-        elif now >= self._window_from + timers.rate_window:
-            if self._window_bytes < timers.rate_floor * timers.rate_window:
-                self._give_up("too-slow")
-            else:
-                self._window_from, self._window_bytes = now, 0
+        """Sta6: silence or slowness inside a message, silence between messages of a sender to whom we owe nothing."""
+        if self.hold and not self.inside_message:
+            self._pace.restart(now)
+        word = self._pace.late(self.inside_message, self.accepting, now)
+        if word is not None:
+            self._give_up(word)
 
     # notes
 
