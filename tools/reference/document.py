@@ -1,0 +1,68 @@
+"""The pages about gurney.yaml: its keys, its closed lists of words, its limits, what can be wrong with it."""
+
+from __future__ import annotations
+
+from gurney.config import keys, limits, words
+from gurney.config.keys import Key
+from tools.reference.table import code, codes, page, table
+
+LISTS = (
+    ("protocol", words.PROTOCOLS, words.PROTOCOLS_LATER),
+    ("delivery", words.DELIVERIES, words.DELIVERIES_LATER),
+    ("balance", words.BALANCES, words.BALANCES_LATER),
+    ("keep", words.KEEPS, ()),
+    ("check kind", words.CHECK_KINDS, words.CHECK_KINDS_LATER),
+    ("echo", words.ECHOES, ()),
+    ("non_patient", words.NON_PATIENTS, words.NON_PATIENTS_LATER),
+    ("duplicates", words.DUPLICATES, words.DUPLICATES_LATER),
+    ("digest", words.DIGESTS, words.DIGESTS_LATER),
+    ("urgency", words.URGENCIES, ()),
+    ("request (a fact)", words.REQUESTS, words.REQUESTS_LATER),
+    ("statuses", words.STATUS_ACTIONS, ()),
+    ("override", words.OVERRIDES, ()),
+)
+
+
+def fields() -> str:
+    """Every key of the document by the kind of mapping it stands in, then the closed lists of words."""
+    parts = []
+    for kind, entries in keys.KINDS.items():
+        now = [entry for entry in entries if not entry.later]
+        later = [entry.name for entry in entries if entry.later]
+        parts.append(f"## {kind}")
+        parts.append(table(("key", "form", "default", "meaning"), [_row(entry) for entry in now]))
+        if later:
+            parts.append(f"In the contract, not in this version (`GRN-V001`): {codes(later)}")
+    parts.append("## Words")
+    parts.append(table(("of", "this version", "later (`GRN-V001`)"), [(name, codes(now), codes(later)) for name, now, later in LISTS]))
+    return page(
+        "The keys of gurney.yaml",
+        "`gurney/config/keys.py` and `words.py`",
+        "Every scalar is read as text; the form parses it. There is no null: leave a key out. Durations are an integer and one of "
+        "`ms s m h d y`, sizes an integer and one of `B KiB MiB GiB TiB`.",
+        *parts,
+    )
+
+
+def _row(entry: Key) -> tuple[str, ...]:
+    default = "**required**" if entry.required else code(entry.default)
+    return code(entry.name), entry.form.replace("_", " "), default, entry.meaning
+
+
+def limits_page() -> str:
+    """Every limit and default number."""
+    rows = [(code(item.name), _amount(item.value, item.unit), item.unit, item.meaning, item.source) for item in limits.table()]
+    return page(
+        "Limits",
+        "`gurney/config/limits.py`",
+        "Every limit and every default number, each in one place of the code. A limit on what a peer sends is checked before anything is allocated.",
+        table(("name", "value", "unit", "meaning", "source"), rows),
+    )
+
+
+def _amount(value: int, unit: str) -> str:
+    if unit == "bytes":
+        for size, name in ((limits.TIB, "TiB"), (limits.GIB, "GiB"), (limits.MIB, "MiB"), (limits.KIB, "KiB")):
+            if value and value % size == 0:
+                return f"{value // size} {name}"
+    return f"{value:,}"
