@@ -16,11 +16,11 @@ QUIET = 60.0  # seconds without an object after which a draining member hands a 
 
 @dataclass(slots=True)
 class Pin:
-    """A key's member, its last object's time, and every member that was given an object of it."""
+    """A key's member, its last object's time, and every member that has stored an object of it."""
 
     member: str
     last: float
-    holders: frozenset[str]
+    holders: frozenset[str] = frozenset()
 
 
 class Pins:
@@ -33,28 +33,35 @@ class Pins:
     def __len__(self) -> int:
         return len(self._pins)
 
-    def get(self, pool: str, ref: str, now: float) -> str | None:
-        """The member `ref` is pinned to, or None if it has none or its pin is over 24 h old."""
+    def get(self, pool: str, ref: str, now: float) -> Pin | None:
+        """The pin of `ref`, or None if it has none or its pin is over 24 h old."""
         pin = self._pins.get((pool, ref))
-        return None if pin is None or now - pin.last > KEPT else pin.member
+        return None if pin is None or now - pin.last > KEPT else pin
 
     def set(self, pool: str, ref: str, member: str, now: float) -> None:
-        """Pin `ref` to `member`, new or moved; members that held it before are remembered, so that a move shows as a split."""
+        """Pin `ref` to `member`, new or moved. Who holds objects of it is not changed: a move before the first one is no split."""
+        self.expire(now)
         pin = self._pins.get((pool, ref))
-        if pin is not None and now - pin.last > KEPT:
-            self._drop((pool, ref))
-            pin = None
         if pin is None:
-            self._pins[(pool, ref)] = Pin(member, now, frozenset({member}))
-            return
-        pin.member = member
-        self._held((pool, ref), pin, member, now)
+            self._pins[(pool, ref)] = Pin(member, now)
+        else:
+            pin.member = member
+            self.touch(pool, ref, now)
 
-    def touch(self, pool: str, ref: str, now: float, member: str | None = None) -> None:
-        """An object of `ref` went to `member` (None: to the pinned one). Off its pin it makes the study a split one."""
+    def touch(self, pool: str, ref: str, now: float) -> None:
+        """An object of `ref` has come."""
         pin = self._pins.get((pool, ref))
         if pin is not None:
-            self._held((pool, ref), pin, member or pin.member, now)
+            pin.last = max(pin.last, now)
+            self._pins.move_to_end((pool, ref))
+
+    def holds(self, pool: str, ref: str, member: str) -> None:
+        """`member` has stored an object of `ref`; a second member makes the study a split one."""
+        pin = self._pins.get((pool, ref))
+        if pin is not None and member not in pin.holders:
+            pin.holders |= {member}
+            if len(pin.holders) > 1:
+                self._split.add((pool, ref))
 
     def quiet_since(self, pool: str, ref: str) -> float | None:
         """When the last object of `ref` came, or None if it has no pin."""
@@ -90,13 +97,6 @@ class Pins:
     def __iter__(self) -> Iterator[tuple[str, str, Pin]]:
         for (pool, ref), pin in self._pins.items():
             yield pool, ref, pin
-
-    def _held(self, name: tuple[str, str], pin: Pin, member: str, now: float) -> None:
-        pin.last = max(pin.last, now)
-        if member not in pin.holders:
-            pin.holders |= {member}
-            self._split.add(name)
-        self._pins.move_to_end(name)
 
     def _drop(self, name: tuple[str, str]) -> None:
         del self._pins[name]
