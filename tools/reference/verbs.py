@@ -7,20 +7,19 @@ from typing import Any
 
 from typer.main import get_command
 
+from gurney.cli.main import command
 from tools.reference.table import code, page, table
 
 
 def commands() -> dict[str, Any]:
     """Every verb a person types by its whole name (`blueprint test`), in the order of `gurney --help`; hidden ones are left out."""
-    from gurney.cli.main import app
-
-    return dict(_walk(get_command(app), ""))
+    return dict(_walk(get_command(command([])), ""))
 
 
-def _walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
-    children = getattr(command, "commands", {})
+def _walk(here: Any, name: str) -> Iterator[tuple[str, Any]]:
+    children = getattr(here, "commands", {})
     if name and not children:
-        yield name, command
+        yield name, here
     for child, inner in children.items():
         if not inner.hidden:
             yield from _walk(inner, f"{name} {child}".strip())
@@ -29,10 +28,10 @@ def _walk(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 def verbs() -> str:
     """Every verb with its arguments and options."""
     parts = []
-    for name, command in commands().items():
-        usage = " ".join(["gurney", name, *(_argument(item) for item in command.params if item.param_type_name == "argument")])
-        rows = [(_option(item), item.help or "–") for item in command.params if item.param_type_name == "option" and not item.hidden]
-        parts += [f"## {name}", f"```text\n{usage}\n```", " ".join((command.help or "").split())]
+    for name, verb in commands().items():
+        usage = " ".join(["gurney", name, *(_argument(item) for item in verb.params if item.param_type_name == "argument")])
+        rows = [(_option(item), item.help or "–") for item in verb.params if item.param_type_name == "option" and not item.hidden]
+        parts += [f"## {name}", f"```text\n{usage}\n```", " ".join((verb.help or "").split())]
         if rows:
             parts.append(table(("option", "meaning"), rows))
     return page(
