@@ -1,0 +1,386 @@
+"""The one place where a route process is put together: record, ledger, dispatcher, services, checks, and its control socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from gurney import __version__
+from gurney.balance import explain, rules, table
+from gurney.balance.pins import Pins
+from gurney.deliver.capabilities import Capabilities, address_of
+from gurney.deliver.dispatch import Dispatcher
+from gurney.deliver.link import Receiver
+from gurney.deliver.member import LiveMember
+from gurney.deliver.pool import LivePool
+from gurney.disk.record import Record
+from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound
+from gurney.intake.dicom.service import LiveService
+from gurney.ledger import Ledger
+from gurney.net import messages
+from gurney.net.slabs import Slabs
+from gurney.telemetry.counters import Counters
+from gurney.telemetry.log import Log
+from gurney.telemetry.refs import Refs
+
+TICK_SECONDS = 0.1  # how finely deadlines are looked at
+STOP_SECONDS = 10.0  # for objects in hand
+FAILED_RECORD = 70  # exit status (sysexits EX_SOFTWARE): what was to be durable is not
+EXPIRE_SECONDS = 60.0
+
+
+def main(folder: Path) -> int:
+    """`gurney route --dir FOLDER`: serve the application in `folder` until told to stop. Returns the exit status."""
+    loop = uvloop.new_event_loop()
+    try:
+        process = RouteProcess(loop, folder)
+        loop.add_signal_handler(signal.SIGTERM, process.stop, STOP_SECONDS, "SIGTERM")
+        loop.add_signal_handler(signal.SIGINT, process.stop, STOP_SECONDS, "SIGINT")
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        loop.run_forever()
+        return process.exit_status
+    finally:
+        loop.close()
+
+
+class RouteProcess:
+    """The one owner of an application's record, pins, caps and members' health."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, folder: Path) -> None:
+        self._loop = loop
+        self._folder = folder
+        self._since = time.time()
+        self._generation = ""
+        self._table: table.Table | None = None
+        self._listeners: dict[str, socket.socket] = {}  # every one the guard gave us, served or not
+        self._stopping = False
+        self._expire_at = loop.time() + EXPIRE_SECONDS
+        self.exit_status = 0
+        self._counters = Counters()
+        self._log = Log(folder / "route.log", counters=self._counters, app=folder.name)
+        self._refs = Refs((folder.parent.parent / "keys" / "site.key").read_bytes())
+        self._slabs = Slabs()
+        self._receiver = Receiver()
+        self._record = Record(folder / "record.db", schema=dict([Ledger.SCHEMA]), wake=loop.call_soon_threadsafe, failed=self._record_failed)
+        self._ledger = Ledger(self._record, loop)
+        pins, words = self._remembered()
+        self._dispatcher = Dispatcher(loop, Capabilities(words, self._learnt), pins, self._ledger, self._log, self._counters)
+        self._services: dict[str, LiveService] = {}
+        self._control = Control(loop, folder / "route.sock", self._operations())
+        self._log.info("route.started", pid=os.getpid(), version=__version__, path=str(folder))
+        if (folder / "route.json").exists():
+            with contextlib.suppress(GurneyError):  # said in the log; control will say `load` again
+                self._load()
+        self._tick()
+
+    def _remembered(self) -> tuple[Pins, Mapping[tuple[str, str, str, str], str]]:
+        """Pins and capabilities of the process before this one; ages by the wall clock become ages by the loop's."""
+        pins, now, epoch = Pins(), self._loop.time(), time.time()
+        remembered = self._ledger.load(epoch)
+        for pin in sorted(remembered.pins, key=lambda pin: pin.last):
+            pins.set(pin.pool, pin.ref, pin.member, now - max(0.0, epoch - pin.last))
+        return pins, remembered.capabilities
+
+    def _learnt(self, address: str, calling: str, abstract: str, transfer: str, word: str) -> None:
+        self._ledger.capability(address, calling, abstract, transfer, word, time.time())
+
+    def _record_failed(self, error: BaseException) -> None:
+        """Nothing is retried: what hangs on the record is unanswered and will be sent again."""
+        self._log.error("record.failed", error=type(error).__name__, cause=str(error))
+        os._exit(FAILED_RECORD)
+
+    # -- time
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        self._dispatcher.tick(now)
+        for service in self._services.values():
+            service.tick(now)
+        if now >= self._expire_at:
+            self._expire_at = now + EXPIRE_SECONDS
+            self._dispatcher.pins.expire(now)
+        self._loop.call_later(TICK_SECONDS, self._tick)
+
+    # -- the control socket
+
+    def _operations(self) -> dict[str, Operation]:
+        return {
+            "listeners": self._take_listeners,
+            "close": self._close_listeners,
+            "hand-back": self._hand_back,
+            "load": self._on_load,
+            "status": self._status,
+            "explain": self._explain,
+            "stop": self._on_stop,
+        }
+
+    def _take_listeners(self, message: dict[str, Any], fds: list[int], answer: Answer) -> None:
+        for name, fd in zip(message.get("names", ()), fds, strict=True):
+            sock = socket.socket(fileno=fd)
+            if name in self._listeners:
+                sock.close()
+            else:
+                self._listeners[name] = sock
+        self._serve_listeners()
+        answer({"ok": True}, ())
+
+    def _close_listeners(self, message: dict[str, Any], fds: list[int], answer: Answer) -> None:
+        for name in message.get("names", ()):
+            for service in self._services.values():
+                service.unlisten(name)
+            sock = self._listeners.pop(name, None)
+            if sock is not None:
+                sock.close()
+        answer({"ok": True}, ())
+
+    def _hand_back(self, message: dict[str, Any], fds: list[int], answer: Answer) -> None:
+        names = sorted(self._listeners)
+        answer({"ok": True, "names": names}, [self._listeners[name].fileno() for name in names])
+
+    def _on_load(self, message: dict[str, Any], fds: list[int], answer: Answer) -> None:
+        def loaded() -> None:
+            answer({"ok": True, "generation": self._generation}, ())
+
+        self._load(loaded)
+
+    def _on_stop(self, message: dict[str, Any], fds: list[int], answer: Answer) -> None:
+        answer({"ok": True}, ())
+        self.stop(float(message.get("within", STOP_SECONDS)), "asked")
+
+    # -- the revision in force
+
+    def _load(self, done: Callable[[], None] = lambda: None) -> None:
+        """Read route.json, validate the whole of it, and swap it in between objects once every pin made so far is durable."""
+        try:
+            data = (self._folder / "route.json").read_bytes()
+            fresh = table.load(data)
+        except OSError as error:
+            raise EngineRefused(f"route.json cannot be read: {error.strerror}") from error
+        except InputRefused as error:
+            self._log.error("route.refused", error=error.code, reason=error.message)
+            raise
+        generation = table.generation(data)
+        if generation == self._generation:
+            done()
+            return
+
+        def swap() -> None:
+            self._swap(fresh, generation)
+            done()
+
+        self._ledger.flush(swap)
+
+    def _swap(self, fresh: table.Table, generation: str) -> None:
+        was, self._generation, self._table = self._generation, generation, fresh
+        self._dispatcher.replace({name: self._pool(name, fresh) for name in fresh.pools})
+        for name in [name for name in self._services if name not in fresh.services]:
+            self._services.pop(name).close()
+        for name, spec in fresh.services.items():
+            live = self._services.get(name)
+            if live is None:
+                self._services[name] = LiveService(
+                    self._loop, spec, self._dispatcher, self._slabs, self._refs, self._log, self._counters
+                )
+            else:
+                live.use(spec)
+        self._serve_listeners()
+        self._log.info("route.loaded", generation=generation, was=was)
+
+    def _pool(self, name: str, fresh: table.Table) -> LivePool:
+        """A pool of the new revision: members that answer at the same address go on living."""
+        spec, old = fresh.pools[name], self._dispatcher.pools.get(name)
+        living: dict[str, LiveMember] = {}
+        for member_name, member in spec.members.items():
+            before = old.members.get(member_name) if old is not None else None
+            if before is not None and address_of(before.spec) == address_of(member) and before.spec.calling_ae == member.calling_ae:
+                before.update(member)
+                living[member_name] = before
+            else:
+                living[member_name] = LiveMember(
+                    self._loop, name, member, self._dispatcher, self._dispatcher.capabilities, self._receiver
+                )
+        pool = LivePool(spec, living)
+        pool.turn = old.turn if old is not None else 0
+        return pool
+
+    def _serve_listeners(self) -> None:
+        """Each listener goes to the service that names it; one nobody names is kept, and not accepted on."""
+        if self._table is None or self._stopping:
+            return
+        for service in self._services.values():
+            named = {f"{listen.host or '*'}:{listen.port}" for listen in service.spec.listen}
+            for name in service.listening - named:
+                service.unlisten(name)
+            for name in (named & set(self._listeners)) - service.listening:
+                service.listen(name, self._listeners[name].dup())
+
+    # -- looking
+
+    def _status(self, message: dict[str, Any], fds: list[int], answer: Answer) -> None:
+        now = self._loop.time()
+        pools = self._dispatcher.pools
+        members = [member for pool in pools.values() for member in pool.members.values()]
+        answer(
+            {
+                "ok": True,
+                "generation": self._generation,
+                "pid": os.getpid(),
+                "since": self._since,
+                "checked": self._table is not None and all(member.tracker.first_result_seen for member in members),
+                "services": {name: service.seen(now) for name, service in self._services.items()},
+                "pools": {name: pool.seen() for name, pool in pools.items()},
+                "replay_bytes": self._slabs.leased,
+                "pins": len(self._dispatcher.pins),
+                "split_studies": self._dispatcher.pins.split,
+                "counters": self._counters.snapshot(),
+                "conditions": self._conditions(),
+            },
+            (),
+        )
+
+    def _conditions(self) -> list[dict[str, Any]]:
+        found = [
+            {"code": "unreadable_objects", "reason": f"{service.unreadable} data sets could not be read", "since": self._since, "object": name}
+            for name, service in self._services.items()
+            if service.unreadable
+        ]
+        for (code, name), (reason, since) in self._dispatcher.conditions.items():
+            found.append({"code": code, "reason": reason, "since": since, "object": name})
+        return found
+
+    def _explain(self, message: dict[str, Any], fds: list[int], answer: Answer) -> None:
+        """What would happen to an object with these facts, as things stand now."""
+        if self._table is None or message.get("service") not in self._table.services:
+            raise NotFound(f"no service '{message.get('service')}' is served here")
+        service, given = self._table.services[str(message["service"])], dict(message.get("facts", {}))
+        now = self._loop.time()
+        choice = rules.choose(service, given)
+        views, pin, quiet, turn = {}, None, False, 0
+        if choice.rule is not None:
+            pool = self._dispatcher.pools[choice.rule.pool]
+            pair = (given.get("sop_class", ""), given.get("transfer_syntax", ""))
+            views = pool.look(self._dispatcher.capabilities, given.get("calling_ae", ""), pair)
+            key = explain.key_of(pool.spec, given)
+            ref = self._refs.ref(key.kind, key.value)
+            pin = self._dispatcher.pins.get(pool.spec.name, ref, now) if key.pinned else None
+            quiet, turn = self._dispatcher.pins.quiet(pool.spec.name, ref, now), pool.turn
+        told = explain.explain(self._table, service.name, given, views, pin, quiet=quiet, turn=turn)
+        answer({"ok": True, "explanation": told.as_json()}, ())
+
+    # -- stopping
+
+    def stop(self, within: float, why: str) -> None:
+        """Accept nothing more; objects in hand end, associations are ended between objects, then the process ends."""
+        if self._stopping:
+            return
+        self._stopping = True
+        self._log.info("route.stopping", why=why, seconds=within)
+        for service in self._services.values():
+            service.end()
+        self._wait_idle(self._loop.time() + within)
+
+    def _wait_idle(self, until: float) -> None:
+        busy = sum(1 for service in self._services.values() for session in service.sessions if session.transfer is not None)
+        if busy and self._loop.time() < until:
+            self._loop.call_later(0.02, self._wait_idle, until)
+            return
+        for service in self._services.values():
+            service.close()
+        for pool in self._dispatcher.pools.values():
+            for member in pool.members.values():
+                member.close()
+        self._ledger.flush(self._end)
+
+    def _end(self) -> None:
+        self._control.close()
+        self._record.close()
+        self._log.info("route.stopped", exit="0")
+        self._log.close()
+        self._loop.stop()
+
+
+Answer = Callable[[Mapping[str, Any], Any], None]
+Operation = Callable[[dict[str, Any], list[int], Answer], None]
+
+
+class Control:
+    """route.sock: whoever may open it (0600) asks in lines of JSON and is answered in order."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, path: Path, operations: Mapping[str, Operation]) -> None:
+        self._loop = loop
+        self._path = path
+        self._operations = operations
+        self._listener = messages.listen(path)
+        self._open: dict[socket.socket, tuple[messages.Reader, messages.Writer]] = {}
+        loop.add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        sock = messages.accept(self._listener)
+        if sock is not None:
+            self._open[sock] = (messages.Reader(sock), messages.Writer(sock))
+            self._loop.add_reader(sock, self._readable, sock)
+
+    def _readable(self, sock: socket.socket) -> None:
+        reader, _ = self._open[sock]
+        try:
+            asked = reader.read()
+        except messages.MessageFault:
+            self._drop(sock)
+            return
+        for message, fds in asked:
+            self._serve(sock, message, fds)
+        if reader.ended:
+            self._drop(sock)
+
+    def _serve(self, sock: socket.socket, message: dict[str, Any], fds: list[int]) -> None:
+        def answer(body: Mapping[str, Any], descriptors: Any = ()) -> None:
+            pair = self._open.get(sock)
+            if pair is None:
+                return
+            try:
+                if not pair[1].put(body, descriptors):
+                    self._loop.add_writer(sock, self._writable, sock)
+            except OSError:
+                self._drop(sock)
+
+        operation = self._operations.get(str(message.get("op")))
+        try:
+            if operation is None:
+                raise InputRefused(f"unknown operation {str(message.get('op'))!r}")
+            operation(message, fds, answer)
+        except GurneyError as error:
+            answer({"ok": False, "message": error.message, **error.problem()})
+
+    def _writable(self, sock: socket.socket) -> None:
+        try:
+            if self._open[sock][1].flush():
+                self._loop.remove_writer(sock)
+        except OSError:
+            self._drop(sock)
+
+    def _drop(self, sock: socket.socket) -> None:
+        pair = self._open.pop(sock, None)
+        if pair is None:
+            return
+        self._loop.remove_reader(sock)
+        self._loop.remove_writer(sock)
+        pair[0].close()
+        pair[1].close()
+        sock.close()
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        self._loop.remove_reader(self._listener)
+        self._listener.close()
+        for sock in list(self._open):
+            self._drop(sock)
+        messages.remove(self._path)

@@ -1,0 +1,1 @@
+"""Sending until answered: member associations, replay, retry, what a status means for the next step."""

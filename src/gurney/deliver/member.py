@@ -1,0 +1,396 @@
+"""The one place for a member at work: its links, its slots, who waits for them, and what its checks say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from gurney.balance.members import View
+from gurney.balance.standing import Standing
+from gurney.config.document import Member
+from gurney.deliver.capabilities import Capabilities, Pair
+from gurney.deliver.link import Link, Receiver
+from gurney.deliver.transfer import Transfer
+from gurney.deliver.waiting import Waiting
+from gurney.health.checks import CHECKS
+from gurney.health.tracker import Change, Tracker
+from gurney.net.prober import Probe
+from gurney.net.slabs import SLAB
+
+READ_AHEAD = 8 * SLAB  # bytes of an object not yet whole that are buffered before it may take a contended slot
+RAISE_CAP_SECONDS = 60.0  # a lowered cap is tried upwards so often
+SINGLE_IDLE_SECONDS = 5.0  # the only association of a member of cap 1 idles so long before the check takes its slot
+RECENT_PAIRS = 64  # pairs a new link asks for beside the one it is opened for
+CHECK_CALLING_AE = "GURNEY"
+VERIFICATION: Pair = ("1.2.840.10008.1.1", "1.2.840.10008.1.2")
+
+
+class Hears(Protocol):
+    """Who hears of a member's fate: the dispatcher."""
+
+    def answered(self, member: LiveMember, transfer: Transfer, status: int, data: bytes) -> None:
+        """A status came for `transfer`."""
+
+    def lost(self, member: LiveMember, transfer: Transfer, why: str, after_last: bool) -> None:
+        """The association carrying `transfer` is gone; `after_last`: its last fragment had left."""
+
+    def unreachable(self, member: LiveMember, transfer: Transfer, why: str) -> None:
+        """`transfer` waited and no association can be had."""
+
+    def refused_pair(self, member: LiveMember, transfer: Transfer) -> None:
+        """The member no longer takes the pair of `transfer`."""
+
+    def changed(self, member: LiveMember, change: Change) -> None:
+        """The operational word changed."""
+
+
+class LiveMember:
+    """One member of one pool as the route process sees it. Times are seconds of the loop's clock."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        pool: str,
+        spec: Member,
+        hears: Hears,
+        capabilities: Capabilities,
+        receiver: Receiver,
+    ) -> None:
+        now = loop.time()
+        self._loop = loop
+        self._hears = hears
+        self._capabilities = capabilities
+        self._receiver = receiver
+        self._probe: Probe | None = None
+        self._probe_core: object | None = None
+        self._multi = False  # it has served two associations at once
+        self._raise_at = 0.0
+        self._recent: dict[tuple[str, str], dict[Pair, None]] = {}
+        self.pool = pool
+        self.spec = spec
+        self.tracker = Tracker(spec.check, now)
+        self.links: list[Link] = []
+        self.waiting = Waiting()
+        self.cap = spec.max_associations
+        self.peer_maximum = 16_384
+        self.standing = Standing()
+        self.retired = False
+        self.objects_total = 0
+        self.failures_total = 0
+        self.checks_total = 0
+        self.last_outcome = ""
+        self.check_soon = False
+
+    # -- what others see
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """Bytes of objects this member is being sent, as far as they have come."""
+        return sum(link.transfer.size for link in self.links if link.transfer is not None)
+
+    @property
+    def open(self) -> int:
+        """Associations that stand or are being made."""
+        return len(self.links)
+
+    def view(self, takes: bool | None, fastest: float | None) -> View:
+        """This member now, as `balance` chooses among members; `fastest`: the least mean answer time in its pool."""
+        now = self._loop.time()
+        return View(
+            member=self.spec,
+            operational=self.tracker.operational,
+            start=self.tracker.start(now),
+            open=sum(1 for link in self.links if link.transfer is not None),
+            cap=self.cap,
+            queued=len(self.waiting),
+            bytes=self.bytes_in_flight,
+            penalty=self.standing.penalty(now, fastest),
+            takes=takes,
+        )
+
+    def seen(self) -> dict[str, Any]:
+        """This member for `status`."""
+        return {
+            "configured": "enabled",
+            "override": self.spec.override,
+            "operational": self.tracker.operational,
+            "why": self.tracker.why,
+            "outcome": self.last_outcome,
+            "associations": len(self.links),
+            "cap": self.cap,
+            "in_flight_bytes": self.bytes_in_flight,
+            "queued": len(self.waiting),
+            "objects_total": self.objects_total,
+            "failures_total": self.failures_total,
+        }
+
+    def filled(self, why: str) -> None:
+        """It answered that it has no room: full, until a check passes."""
+        self._tell(self.tracker.filled(self._loop.time(), why))
+
+    # -- objects
+
+    def enqueue(self, transfer: Transfer) -> None:
+        """Take `transfer` on: it is sent as soon as a slot is free."""
+        transfer.queued_at = self._loop.time()
+        self.waiting.add(transfer)
+        self.pump()
+
+    def withdraw(self, transfer: Transfer) -> Link | None:
+        """The sender is gone: out of the queue, or the link that carries it, which the caller ends."""
+        if self.waiting.remove(transfer):
+            return None
+        return next((link for link in self.links if link.transfer is transfer), None)
+
+    def pump(self) -> None:
+        """Give idle links to those who wait, open what is missing, release what stands in the way."""
+        if not self.waiting:
+            return
+        for link in list(self.links):
+            if link.state == "open" and link.transfer is None:
+                self._serve(link)
+        if not self.waiting:
+            return
+        opening = sum(1 for link in self.links if link.state in ("dialling", "associating"))
+        # One dial at a time until one stands: a receiver that serves one association must not meet eight.
+        allowed = max(1, sum(1 for link in self.links if link.state == "open"))
+        while opening < min(allowed, len(self.waiting)) and len(self.links) < self.cap:
+            self._open()
+            opening += 1
+        if opening == 0 and len(self.links) >= self.cap:
+            self._make_room()
+
+    def _serve(self, link: Link) -> None:
+        if not self.waiting or not link.usable():  # an unusable one has told `closed`, which pumps again
+            return
+        transfer = self.waiting.take(lambda t: self._fits(link, t) and self._ready(t))
+        if transfer is not None:
+            link.start(transfer)
+
+    def _ready(self, transfer: Transfer) -> bool:
+        """A slow sender must not hold a contended slot: its object is buffered first (dicom.md §5)."""
+        if self.bytes_in_flight >= self.spec.max_bytes:
+            return False
+        free = self.cap - sum(1 for link in self.links if link.transfer is not None)
+        return transfer.whole or free > len(self.waiting) or transfer.held >= min(READ_AHEAD, transfer.service.replay_limit)
+
+    def key_for(self, transfer: Transfer) -> tuple[str, str]:
+        """The AE titles (calling, called) under which this member is sent `transfer`."""
+        return (self.spec.calling_ae or transfer.calling_ae, self.spec.ae_title or transfer.called_ae)
+
+    def _open(self) -> None:
+        first = next(iter(self.waiting))
+        key = self.key_for(first)
+        recent = self._recent.setdefault(key, {})
+        recent.pop(first.context, None)
+        recent[first.context] = None
+        while len(recent) > RECENT_PAIRS:
+            recent.pop(next(iter(recent)))
+        pairs = [first.context, *(pair for pair in reversed(recent) if pair != first.context)]
+        self.links.append(Link(self._loop, self, self._receiver, (self.spec.host, self.spec.port), key, pairs))
+
+    def _make_room(self) -> None:
+        """At the cap with idle links that do not fit: one is released, and `closed` pumps again."""
+        for link in self.links:
+            if link.state == "open" and link.transfer is None and not any(self._fits(link, t) for t in self.waiting):
+                link.release()
+                return
+
+    def _fits(self, link: Link, transfer: Transfer) -> bool:
+        return self.key_for(transfer) == link.key and transfer.context in link.accepted
+
+    def release_idle(self) -> None:
+        """Release every idle association (drain, retirement, a check that needs the only slot)."""
+        for link in list(self.links):
+            if link.state == "open" and link.transfer is None:
+                link.release()
+
+    # -- what links tell (link.Ends)
+
+    def opened(self, link: Link) -> None:
+        """The association stands: its words about pairs are learnt."""
+        self.peer_maximum = link.peer_maximum or self.peer_maximum
+        self._capabilities.learn(self.spec, link.key[0], {pair: pair in link.accepted for pair in link.asked})
+        if sum(1 for other in self.links if other.state == "open") > 1:
+            self._multi = True
+        for transfer in [t for t in self.waiting if t.context in link.asked and t.context not in link.accepted]:
+            self.waiting.remove(transfer)
+            self._hears.refused_pair(self, transfer)
+        if not link.accepted:
+            link.release()
+        self.pump()
+
+    def failed(self, link: Link, outcome: str) -> None:
+        """The association never stood: full when others stand, else whoever waits is sent elsewhere."""
+        self.links.remove(link)
+        holding = [other for other in self.links if other.state == "open"]
+        if holding and outcome in ("answer-timeout", "rejected-busy"):
+            self._lower_cap(len(holding))
+            return
+        self._observe_traffic(outcome)
+        if not holding:
+            for transfer in self.waiting.drain():
+                self._hears.unreachable(self, transfer, outcome)
+        self.pump()
+
+    def answered(self, link: Link, transfer: Transfer, status: int, data: bytes) -> None:
+        """A status came; the link is idle (or already closed, when the refusal came early)."""
+        now = self._loop.time()
+        self.objects_total += 1
+        self.standing.answered(now - transfer.sent_at)
+        self._tell(self.tracker.traffic("ok", now))
+        self._hears.answered(self, transfer, status, data)
+        self.pump()
+        if link.state == "open" and link.transfer is None and (self.retired or self.spec.override == "disable"):
+            link.release()
+
+    def lost(self, link: Link, transfer: Transfer | None, why: str) -> None:
+        """The association is gone with or without an object on it."""
+        if link in self.links:
+            self.links.remove(link)
+        self._observe_traffic("aborted")
+        if transfer is not None:
+            self._hears.lost(self, transfer, why, link.sent_all)
+        self.pump()
+
+    def closed(self, link: Link) -> None:
+        """An idle association has ended."""
+        if link in self.links:
+            self.links.remove(link)
+        self.pump()
+
+    def _observe_traffic(self, outcome: str) -> None:
+        self.failures_total += 1
+        self.standing.failed(self._loop.time())
+        self.last_outcome = outcome
+        self.check_soon = True
+        self._tell(self.tracker.traffic(outcome, self._loop.time()))
+
+    def _tell(self, change: Change | None) -> None:
+        if change is None:
+            return
+        self._hears.changed(self, change)
+        if self.tracker.operational != "down":
+            return
+        stranded = self.waiting.drain()
+        for link in list(self.links):
+            link.abort(then_lost=f"called down: {self.tracker.why}" if link.transfer is not None else None)
+        for transfer in stranded:
+            self._hears.unreachable(self, transfer, self.tracker.why)
+
+    def _lower_cap(self, to: int) -> None:
+        self.cap = max(1, to)
+        self._raise_at = self._loop.time() + RAISE_CAP_SECONDS
+        self.last_outcome = "rejected-busy"
+        self.pump()
+
+    # -- checks
+
+    def tick(self, now: float) -> None:
+        """Deadlines of links, the waiting objects' patience is the dispatcher's, checks when due."""
+        for link in list(self.links):
+            link.tick(now)
+        if self._probe is None and not self.retired and (self.check_soon or self.tracker.next_check(now) <= now):
+            self._check(now)
+
+    def _check(self, now: float) -> None:
+        raising = self.cap < self.spec.max_associations and now >= self._raise_at
+        self.check_soon = False
+        if self.links and self.cap <= 1 and not raising:
+            # A receiver of one association at work: traffic counts as the check. What idles gives its slot to the check.
+            if all(link.transfer is None and now - link.idle_since > SINGLE_IDLE_SECONDS for link in self.links):
+                self.release_idle()
+            return
+        self.tracker.begun(now)
+        check = self.spec.check
+        calling = self.spec.calling_ae or CHECK_CALLING_AE
+        core = CHECKS[check.kind](
+            calling_ae=calling,
+            called_ae=self.spec.ae_title or "ANY-SCP",
+            pairs=(VERIFICATION, *check.expect_contexts),
+            timeout=check.timeout_ms / 1000,
+            now=now,
+        )
+        self._probe = Probe(
+            self._loop, self.spec.host, self.spec.port, core, check.timeout_ms / 1000, lambda: self._checked(core, now, list(self.links))
+        )
+
+    def _checked(self, core: object, begun: float, held: list[Link]) -> None:
+        self._probe = None
+        now = self._loop.time()
+        outcome: str = core.outcome  # type: ignore[attr-defined]
+        detail: str = core.detail  # type: ignore[attr-defined]
+        self.checks_total += 1
+        still = [link for link in held if link in self.links]
+        if outcome in ("answer-timeout", "rejected-busy", "connect-timeout") and still and not self._multi:
+            self._single(still, begun, now)
+            return
+        if outcome == "ok" and still:
+            self._multi = True
+            if self.cap < self.spec.max_associations:
+                self.cap = min(self.spec.max_associations, max(self.cap, len(still)) + 1)
+                self._raise_at = now + RAISE_CAP_SECONDS
+        self.last_outcome = outcome
+        accepted = dict(core.accepted)  # type: ignore[attr-defined]
+        if accepted:
+            self._capabilities.learn(self.spec, self.spec.calling_ae or CHECK_CALLING_AE, accepted)
+        self._tell(self.tracker.observe(outcome, now, detail))
+        self.pump()
+
+    def _single(self, held: list[Link], begun: float, now: float) -> None:
+        """No AC while we hold an association there: a single-process receiver at work, full and not down."""
+        self._lower_cap(len(held))
+        self.tracker.observe("answer-timeout", now, "serves one association at a time, ours", busy=True)
+        if all(link.transfer is None for link in held):
+            self.release_idle()
+            self.check_soon = True
+
+    def ask(self, calling: str, pairs: tuple[Pair, ...], within: float, done: Callable[[], None]) -> Probe | None:
+        """Ask this member for `pairs` as `calling` would be sent; words are learnt, then `done`. None: nothing can be asked."""
+        if len(self.links) >= self.cap:
+            self.release_idle()
+        core = CHECKS["dicom-associate"](
+            calling_ae=self.spec.calling_ae or calling,
+            called_ae=self.spec.ae_title or "ANY-SCP",
+            pairs=pairs,
+            timeout=within,
+            now=self._loop.time(),
+        )
+
+        def learnt() -> None:
+            accepted = dict(core.accepted)
+            if accepted:
+                self._capabilities.learn(self.spec, calling, accepted)
+            done()
+
+        return Probe(self._loop, self.spec.host, self.spec.port, core, within, learnt)
+
+    # -- changes
+
+    def update(self, spec: Member) -> None:
+        """A new revision's words for the same address: links stay, checks and caps follow."""
+        if spec.check != self.spec.check:
+            self.tracker.use(spec.check, self._loop.time())
+        if spec.max_associations != self.spec.max_associations:
+            self.cap = spec.max_associations
+        self.spec = spec
+        if spec.override == "disable":
+            self.release_idle()
+
+    def retire(self) -> None:
+        """No longer in the document: what is in flight ends, then nothing is left."""
+        self.retired = True
+        if self._probe is not None:
+            self._probe.cancel()
+            self._probe = None
+        self.release_idle()
+
+    def close(self) -> None:
+        """End everything at once."""
+        if self._probe is not None:
+            self._probe.cancel()
+            self._probe = None
+        for link in list(self.links):
+            link.abort()
+        self.links.clear()

@@ -1,0 +1,1 @@
+"""Accepting and answering: what senders meet."""

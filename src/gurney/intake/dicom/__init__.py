@@ -1,0 +1,1 @@
+"""Accepting DICOM associations and answering their requests."""

@@ -1,0 +1,117 @@
+"""The one place for answering an A-ASSOCIATE-RQ over a pool: what is known is used, what is not is asked of all in parallel."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+from gurney.balance import facts, rules
+from gurney.config.document import Service
+from gurney.deliver.dispatch import Dispatcher
+from gurney.deliver.link import MAX_CONTEXTS
+from gurney.deliver.member import LiveMember
+from gurney.wire.dicom import negotiate, pdu
+from gurney.wire.dicom.sop_classes import is_storage
+
+ASK_SECONDS = 2.0  # in all; what stays unknown is refused this time and learnt in the background
+MAXIMUM = (16_384, 131_072)  # the clamp of the maximum length we advertise
+
+Pair = tuple[str, str]
+Done = Callable[[negotiate.Negotiation, int], None]
+
+
+class Negotiating:
+    """One association request being answered; `done` is called once with the outcome and the maximum length to advertise."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, dispatcher: Dispatcher, service: Service, rq: pdu.AssociateRQ, known: dict[str, str], done: Done
+    ) -> None:
+        self._loop = loop
+        self._capabilities = dispatcher.capabilities
+        self._service = service
+        self._rq = rq
+        self._done: Done | None = done
+        self._asking = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._groups = self._eligible(dispatcher, known)
+        self._members = {name: member for group in self._groups for name, member in group.items()}
+        outcome = self._evaluate()
+        unknown = self._askable(outcome.unknown)
+        if unknown:
+            self._timer = loop.call_later(ASK_SECONDS, self._finish)
+            self._ask(unknown)
+        else:
+            self._finish()
+
+    def cancel(self) -> None:
+        """The sender is gone; what is being asked is learnt all the same."""
+        self._done = None
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _eligible(self, dispatcher: Dispatcher, known: dict[str, str]) -> list[dict[str, LiveMember]]:
+        """Members of every pool a rule could still choose; a disabled one not at all, a down one by its last word if it ever had one."""
+        groups: dict[str, dict[str, LiveMember]] = {}
+        classes = {context.abstract for context in self._rq.contexts if is_storage(context.abstract)}
+        for sop_class in classes or {""}:
+            for rule in rules.possible(self._service, {**known, **({"sop_class": sop_class} if sop_class else {})}):
+                pool = dispatcher.pools[rule.pool]
+                groups.setdefault(
+                    rule.pool,
+                    {
+                        f"{rule.pool}/{name}": member
+                        for name, member in pool.members.items()
+                        if member.spec.override != "disable"
+                        and (member.tracker.operational != "down" or self._capabilities.heard_of(member.spec))
+                    },
+                )
+        return list(groups.values())
+
+    def _evaluate(self) -> negotiate.Negotiation:
+        def word(name: str, abstract: str, transfer: str) -> str:
+            return self._capabilities.word(self._members[name].spec, self._rq.calling_ae, abstract, transfer)
+
+        return negotiate.negotiate(self._rq, tuple(tuple(group) for group in self._groups), word, self._service.prefer)
+
+    def _askable(self, unknown: Iterable[tuple[str, str, str]]) -> dict[str, list[Pair]]:
+        wanted: dict[str, list[Pair]] = defaultdict(list)
+        for name, abstract, transfer in sorted(unknown):
+            if self._members[name].tracker.operational != "down":
+                wanted[name].append((abstract, transfer))
+        return wanted
+
+    def _ask(self, wanted: dict[str, list[Pair]]) -> None:
+        for name, pairs in wanted.items():
+            for start in range(0, len(pairs), MAX_CONTEXTS):
+                self._asking += 1
+                self._members[name].ask(self._rq.calling_ae, tuple(pairs[start : start + MAX_CONTEXTS]), ASK_SECONDS, self._answered)
+
+    def _answered(self) -> None:
+        self._asking -= 1
+        if self._asking == 0:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        done, self._done = self._done, None
+        if done is not None:
+            done(self._evaluate(), self._maximum())
+
+    def _maximum(self) -> int:
+        """The smallest maximum among the eligible members', clamped, so that nothing needs cutting."""
+        low, high = MAXIMUM
+        known = [member.peer_maximum or high for member in self._members.values()]
+        return max(low, min([*known, high]))
+
+
+def association_facts(rq: pdu.AssociateRQ, address: str, listener: str) -> dict[str, str]:
+    """The facts an association request tells (dicom.md §3)."""
+    return facts.association(
+        calling_ae=rq.calling_ae,
+        called_ae=rq.called_ae,
+        address=address,
+        listener=listener,
+        implementation=rq.implementation_version,
+    )

@@ -1,0 +1,52 @@
+"""The one place where an object's own facts are read and its rule, pool and key are decided, while it streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gurney.balance import facts, rules
+from gurney.deliver.transfer import Transfer
+from gurney.wire.dicom.head import Head
+
+class Reading:
+    """The head of one object on its way: fed with payload until everything wanted is known or cannot be."""
+
+    __slots__ = ("_head", "_known", "_transfer", "decided")
+
+    def __init__(self, transfer: Transfer, wanted: facts.Wanted, known: Mapping[str, str]) -> None:
+        self._transfer = transfer
+        self._known = known
+        self._head = Head(transfer.context[1], wanted)
+        self.decided = False
+
+    def feed(self, payload: memoryview) -> bool:
+        """Take payload bytes of the data set; True once decided."""
+        if not self.decided and self._head.feed(payload):
+            self._decide()
+        return self.decided
+
+    def finish(self) -> None:
+        """The data set has ended."""
+        if not self.decided:
+            self._head.finish()
+            self._decide()
+
+    @property
+    def unreadable(self) -> str | None:
+        """Why the data set cannot be read, None when it can."""
+        return self._head.unreadable
+
+    def _decide(self) -> None:
+        """dicom.md §3, table of what is missing: the rule by the facts there are, the key by the rule's pool."""
+        self.decided = True
+        transfer, head = self._transfer, self._head
+        readable = head.unreadable is None
+        known = {**self._known, **facts.command(transfer.command, transfer.context[1])}
+        if readable:
+            known.update(facts.data(head.values, head.private))
+        transfer.facts = known
+        choice = rules.choose(transfer.service, known, readable=readable)
+        transfer.rule = choice.rule
+        if choice.rule is not None:
+            transfer.urgency = choice.rule.urgency
+

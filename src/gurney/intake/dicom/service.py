@@ -1,0 +1,277 @@
+"""The one place for a DICOM service at work: its listeners, its sessions, what it counts, and the way of an object to the dispatcher."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import os
+import socket
+from collections import Counter
+from typing import Any
+
+from gurney.balance import facts, keys
+from gurney.config.document import Service
+from gurney.deliver.dispatch import Dispatcher
+from gurney.deliver.transfer import Transfer
+from gurney.intake.dicom import answers
+from gurney.intake.dicom.admission import Admission
+from gurney.intake.dicom.object import Reading
+from gurney.intake.dicom.session import Session
+from gurney.net import tune
+from gurney.net.slabs import Slabs
+from gurney.telemetry.counters import Counters
+from gurney.telemetry.log import Log
+from gurney.telemetry.rates import Rate
+from gurney.telemetry.refs import Refs
+from gurney.wire.dicom import events
+
+_ACCEPTS = 64  # connections taken in one turn of the loop
+_OTHER = "other"  # the label of AE titles no `accept_from` names: peers choose them, so they are none
+
+
+class LiveService:
+    """One service of the application's current revision; sessions outlive revisions."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, spec: Service, dispatcher: Dispatcher, slabs: Slabs, refs: Refs, log: Log, counters: Counters
+    ) -> None:
+        self._loop = loop
+        self._refs = refs
+        self._listeners: dict[str, socket.socket] = {}
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)  # given up to refuse with when descriptors run out
+        self._objects_rate = Rate(loop.time())
+        self._bytes_rate = Rate(loop.time())
+        self.dispatcher = dispatcher
+        self.slabs = slabs
+        self.log = log
+        self.counters = counters
+        self.sessions: set[Session] = set()
+        self.admission = Admission()
+        self.associations_total = self.objects_total = self.bytes_total = self.unreadable = 0
+        self.rejects: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter({"stored": 0, "warning": 0, "refused": 0, "unanswered": 0})
+        self.use(spec)
+
+    @property
+    def name(self) -> str:
+        """The service's name in the document."""
+        return self.spec.name
+
+    @property
+    def listening(self) -> set[str]:
+        """The listeners accepted on."""
+        return set(self._listeners)
+
+    def use(self, spec: Service) -> None:
+        """A new revision's words; objects in flight end by the ones they began with."""
+        self.spec = spec
+        self.wanted = facts.wanted(spec, {name: pool.spec for name, pool in self.dispatcher.pools.items()})
+        self._titles = {peer.name for peer in spec.accept_from if "*" not in peer.name and "?" not in peer.name}
+
+    # -- connections
+
+    def listen(self, name: str, sock: socket.socket) -> None:
+        """Accept on `sock`, which is the guard's too: closing ours refuses nobody."""
+        sock.setblocking(False)
+        self._listeners[name] = sock
+        self._loop.add_reader(sock, self._accept, name, sock)
+
+    def unlisten(self, name: str) -> None:
+        """Accept no more on the listener `name`."""
+        sock = self._listeners.pop(name, None)
+        if sock is not None:
+            self._loop.remove_reader(sock)
+            sock.close()
+
+    def _accept(self, name: str, listener: socket.socket) -> None:
+        for _ in range(_ACCEPTS):
+            try:
+                sock, peer = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._refuse_one(listener)
+                return
+            try:
+                tune.leg(sock)
+                self._connected(sock, _plain(peer[0]), name)
+            except OSError:
+                sock.close()  # gone before it began
+
+    def _refuse_one(self, listener: socket.socket) -> None:
+        """No descriptor left: the connection is taken and reset, not left in the backlog."""
+        os.close(self._spare)
+        try:
+            sock, _ = listener.accept()
+            tune.reset(sock)
+        except OSError:
+            pass
+        self.counters.add("gurney_dicom_limited_total", (self.name, "descriptors"))
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+
+    def _connected(self, sock: socket.socket, address: str, listener: str) -> None:
+        session = Session(self._loop, self, sock, address, listener)
+        self.sessions.add(session)
+        if not self.admission.connected(session, self.spec.limits, self._loop.time()):
+            self.counters.add("gurney_dicom_limited_total", (self.name, "unassociated"))
+            session.shed()
+
+    # -- what sessions tell
+
+    def associated(self, session: Session) -> None:
+        """An association stands."""
+        self.admission.left(session)
+        self.admission.associated(session.source, session.calling_ae)
+        self.associations_total += 1
+        label = (self.name, self.title(session.calling_ae))
+        self.counters.add("gurney_dicom_associations_total", label)
+        self.counters.add("gurney_dicom_associations", label)
+        self.log.debug("association.opened", service=self.name, calling_ae=session.calling_ae, peer=session.address)
+
+    def rejected(self, session: Session, numbers: tuple[int, int, int], why: str) -> None:
+        """An A-ASSOCIATE-RJ goes out."""
+        said = "/".join(map(str, numbers))
+        self.rejects[said] += 1
+        self.counters.add("gurney_dicom_rejects_total", (self.name, said))
+        self.log.warning(
+            "association.rejected",
+            service=self.name,
+            calling_ae=session.calling_ae,
+            peer=session.address,
+            result=numbers[0],
+            source=numbers[1],
+            reason=numbers[2],
+            why=why,
+        )
+
+    def aborted(self, session: Session, event: events.Aborted) -> None:
+        """The association was aborted, by the peer or because of it."""
+        by = "peer" if event.by_peer else "us"
+        self.counters.add("gurney_dicom_aborts_total", (self.name, by, f"{event.source}/{event.reason}"))
+        if not event.by_peer:
+            self.malformed(session, event.why)
+        self.log.info(
+            "association.aborted", service=self.name, calling_ae=session.calling_ae, peer=session.address, by=by, why=event.why
+        )
+
+    def malformed(self, session: Session, reason: str) -> None:
+        """A peer is cut off for what it sent, or did not send in time."""
+        self.counters.add("gurney_dicom_malformed_total", (self.name, reason))
+        self.log.warning("peer.malformed", service=self.name, peer=session.address, calling_ae=session.calling_ae, reason=reason)
+
+    def released(self, session: Session) -> None:
+        """The sender released."""
+        self.log.debug(
+            "association.released", service=self.name, calling_ae=session.calling_ae, peer=session.address, objects=session.objects
+        )
+
+    def gone(self, session: Session, why: str) -> None:
+        """The connection is closed."""
+        self.sessions.discard(session)
+        self.admission.left(session)
+        if session.associated:
+            self.admission.ended(session.source, session.calling_ae)
+            self.counters.add("gurney_dicom_associations", (self.name, self.title(session.calling_ae)), -1)
+
+    def echo_status(self) -> int:
+        """What a C-ECHO hears: 0000 while the service accepts, or under `echo: pool` while a member is up."""
+        if self.spec.echo == "local":
+            return answers.SUCCESS
+        pools = {rule.pool for rule in self.spec.rules}
+        up = any(m.tracker.operational != "down" for name in pools for m in self.dispatcher.pools[name].members.values())
+        return answers.SUCCESS if up else answers.PROCESSING_FAILURE
+
+    def title(self, calling_ae: str) -> str:
+        """The label of an AE title: only configured ones are, a peer cannot make new ones."""
+        return calling_ae if calling_ae in self._titles else _OTHER
+
+    # -- objects
+
+    def route(self, transfer: Transfer, reading: Reading) -> None:
+        """The head of `transfer` is read: key and digests are set, and the dispatcher finds its member."""
+        if reading.unreadable is not None:
+            self.unreadable += 1
+            self.counters.add("gurney_dicom_unreadable_total", (self.name, reading.unreadable))
+        transfer.object_ref = self._refs.ref("object", transfer.command.sop_instance)
+        if transfer.rule is None:
+            self.dispatcher.refuse(transfer, answers.PAIR_REFUSED, "no rule matches")
+            return
+        transfer.pool = self.dispatcher.pools[transfer.rule.pool].spec
+        transfer.key = keys.key(transfer.pool, transfer.facts, reading.unreadable is None)
+        transfer.ref = self._refs.ref(transfer.key.kind, transfer.key.value)
+        self.dispatcher.submit(transfer)
+
+    def answered(self, session: Session, transfer: Transfer, status: int, heard: bool) -> None:
+        """An object has its status; `heard`: its sender is still there."""
+        now = self._loop.time()
+        stored, warning = status == answers.SUCCESS, status >> 12 == 0xB
+        self.objects_total += 1
+        self.bytes_total += transfer.size
+        self._objects_rate.add(now)
+        self._bytes_rate.add(now, transfer.size)
+        outcome = "unanswered" if not heard else "stored" if stored else "warning" if warning else "refused"
+        self.outcomes[outcome] += 1
+        pool = transfer.pool.name if transfer.pool is not None else ""
+        member = transfer.attempts[-1].member if transfer.attempts else ""
+        self.counters.add(
+            "gurney_dicom_objects_total", (self.name, self.title(transfer.calling_ae), pool, member, f"{status:04X}")
+        )
+        if stored or warning:
+            self.counters.add("gurney_dicom_bytes_total", (self.name, pool, member), transfer.size)
+        report = self.log.debug if outcome == "stored" else self.log.warning
+        report(
+            "object.refused" if outcome == "refused" else "object.unanswered" if outcome == "unanswered" else "object.answered",
+            service=self.name,
+            pool=pool,
+            member=member,
+            status=f"{status:04X}",
+            object_ref=transfer.object_ref or None,
+            study_ref=transfer.ref or None,
+        )
+
+    # -- time, changes, sight
+
+    def tick(self, now: float) -> None:
+        """Deadlines of every session."""
+        for session in list(self.sessions):
+            session.tick(now)
+
+    def end(self) -> None:
+        """Accept nothing more; every association ends at an object boundary."""
+        for name in list(self._listeners):
+            self.unlisten(name)
+        for session in list(self.sessions):
+            session.end()
+
+    def close(self) -> None:
+        """End everything now."""
+        self.end()
+        for session in list(self.sessions):
+            session.shed()
+        os.close(self._spare)
+
+    def seen(self, now: float) -> dict[str, Any]:
+        """This service for `status`: sessions, rates, outcomes in words."""
+        return {
+            "listen": sorted(self._listeners),
+            "accepting": bool(self._listeners),
+            "associations": self.admission.associations,
+            "unassociated": self.admission.unproven,
+            "associations_total": self.associations_total,
+            "objects_total": self.objects_total,
+            "bytes_total": self.bytes_total,
+            "objects_per_second": round(self._objects_rate.per_second(now), 2),
+            "bytes_per_second": round(self._bytes_rate.per_second(now)),
+            "rejects": dict(self.rejects),
+            "outcomes": dict(self.outcomes),
+            "unreadable": self.unreadable,
+        }
+
+
+def _plain(address: str) -> str:
+    """An address as rules see it: IPv4 met through a dual-stack socket is IPv4."""
+    parsed = ipaddress.ip_address(address.partition("%")[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)

@@ -1,0 +1,474 @@
+"""The one place for one sender's association: admitted, negotiated, each object read, routed and answered, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+from gurney.deliver.link import OWN_MAXIMUM
+from gurney.deliver.transfer import Run, Transfer
+from gurney.errors import LocalError
+from gurney.intake.dicom import answers
+from gurney.intake.dicom.admission import source_of
+from gurney.intake.dicom.negotiation import Negotiating, association_facts
+from gurney.intake.dicom.object import Reading
+from gurney.net import tune
+from gurney.net.outbox import Outbox
+from gurney.net.slabs import SLAB, Slab
+from gurney.wire.dicom import command, events, negotiate, pdu, pdv
+from gurney.wire.dicom.upper import Upper
+
+if TYPE_CHECKING:
+    from gurney.intake.dicom.service import LiveService
+
+_ROOM = 32_768  # a slab with less room left than this is full
+_AHEAD = 4 * SLAB  # bytes of an object received and not yet with its member, beyond which its sender is not read
+_WAITING = 8 * SLAB  # the same while no member has been given the object
+_WATCH_SECONDS = 5.0
+
+
+class Session:
+    """One accepted connection. Owner of its transfers (`deliver.transfer.Owner`)."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, service: LiveService, sock: socket.socket, address: str, listener: str) -> None:
+        now = loop.time()
+        self._loop = loop
+        self._service = service
+        self._sock: socket.socket | None = sock
+        self._core = Upper(accepting=True, now=now, own_maximum=OWN_MAXIMUM)
+        self._outbox = Outbox(sock)
+        self._slab: Slab | None = None
+        self._position = 0
+        self._reading: Reading | None = None
+        self._negotiating: Negotiating | None = None
+        self._contexts: dict[int, tuple[str, str]] = {}
+        self._known: dict[str, str] = {}
+        self._rq: pdu.AssociateRQ | None = None
+        self._paused = self._writing = self._release_due = self._ending = False
+        self._watch_at = 0.0
+        self._maximum = OWN_MAXIMUM  # as advertised
+        self._listener = listener
+        self.address = address
+        self.source = source_of(address)
+        self.since = now
+        self.transfer: Transfer | None = None
+        self.objects = 0
+        self.associated = False
+        loop.add_reader(sock, self._readable)
+
+    @property
+    def calling_ae(self) -> str:
+        """The sender's AE title, empty before its request."""
+        return self._rq.calling_ae if self._rq is not None else ""
+
+    # -- receiving
+
+    def _readable(self) -> None:
+        sock, slab = self._sock, self._room()
+        if sock is None:
+            return
+        if slab is None:
+            self._pause()
+            self._service.slabs.when_free(self._resume)
+            return
+        try:
+            count = sock.recv_into(slab.view[slab.fill :])
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._gone(f"errno {error.errno}")
+            return
+        if count == 0:
+            self._core.closed(self._loop.time())
+            self._act()
+            return
+        tune.quickack(sock)
+        slab.fill += count
+        self._consume()
+
+    def _room(self) -> Slab | None:
+        """The slab to receive into; a full one is left to its transfer and a few cut header bytes move to the next."""
+        slab = self._slab
+        if slab is not None and SLAB - slab.fill >= _ROOM:
+            return slab
+        fresh = self._service.slabs.lease()
+        if fresh is None and self.transfer is not None and self.transfer.link is not None:
+            # The budget is spent: what this object has sent is given up for replay, so that it can go on.
+            self.transfer.link.trim(force=True)
+            fresh = self._service.slabs.lease()
+        if fresh is None:
+            return None
+        if slab is not None:
+            rest = slab.fill - self._position
+            fresh.view[:rest] = slab.view[self._position : slab.fill]
+            fresh.fill = rest
+            if self.transfer is None or not any(run.slab is slab for run in self.transfer.runs):
+                self._service.slabs.give_back(slab)
+        self._slab, self._position = fresh, 0
+        return fresh
+
+    def _consume(self) -> None:
+        """Walk what has come, event by event, until nothing moves."""
+        while self._sock is not None and self._slab is not None:
+            slab = self._slab
+            taken = self._core.receive(slab.buffer, self._position, slab.fill, self._loop.time())
+            moved = taken != self._position
+            self._position = taken
+            if not self._act(slab) and not moved:
+                break
+        self._tidy()
+        self._throttle()
+
+    def _tidy(self) -> None:
+        """Between objects an idle association holds no memory."""
+        slab = self._slab
+        if slab is None or self.transfer is not None or self._position != slab.fill:
+            return
+        self._slab, self._position = None, 0
+        self._service.slabs.give_back(slab)
+
+    def _throttle(self) -> None:
+        """Stop reading a sender whose member is slower than it; `drained` resumes."""
+        transfer = self.transfer
+        if transfer is None or transfer.discard or transfer.whole or self._paused:
+            return
+        link = transfer.link
+        if link.unsent > _AHEAD if link is not None else transfer.held > min(_WAITING, transfer.service.replay_limit):
+            self._pause()
+
+    def _pause(self) -> None:
+        if not self._paused and self._sock is not None:
+            self._paused = True
+            self._loop.remove_reader(self._sock)
+            self._core.paused(self._loop.time())
+
+    def _resume(self) -> None:
+        if self._paused and self._sock is not None:
+            self._paused = False
+            self._core.resumed(self._loop.time())
+            self._loop.add_reader(self._sock, self._readable)
+
+    # -- events of the upper layer
+
+    def _act(self, slab: Slab | None = None) -> bool:
+        came = False
+        for event in self._core.take():
+            came = True
+            if self._sock is None:
+                break
+            match event:
+                case events.Data():
+                    assert slab is not None
+                    self._on_data(event, slab)
+                case events.CommandSet():
+                    self._on_command(event)
+                case events.Send(data):
+                    self._send(data)
+                case events.Requested(rq):
+                    self._on_requested(rq)
+                case events.ReleaseRequested():
+                    self._on_release_requested()
+                case events.Aborted():
+                    self._on_aborted(event)
+                case events.Rejected(result, source, reason):
+                    self._service.rejected(self, (result, source, reason), "fault")
+                case events.Close():
+                    self._flush_and_close()
+                case events.Closed(clean):
+                    self._gone("" if clean else "closed without release")
+                case events.Note(word):
+                    self._service.counters.add("gurney_dicom_tolerated_total", (self._service.name, word))
+        return came
+
+    def _on_requested(self, rq: pdu.AssociateRQ) -> None:
+        self._rq = rq
+        service = self._service
+        refusal = service.admission.asks(service.spec, self.source, self.address, rq.calling_ae, rq.called_ae)
+        if refusal is not None:
+            self._reject(refusal)
+            return
+        self._known = association_facts(rq, self.address, self._listener)
+        self._negotiating = Negotiating(self._loop, service.dispatcher, service.spec, rq, self._known, self._negotiated)
+
+    def _negotiated(self, outcome: negotiate.Negotiation, maximum: int) -> None:
+        self._negotiating = None
+        rq = self._rq
+        if self._sock is None or rq is None:
+            return
+        if outcome.reject is not None:
+            self._reject(outcome.reject)
+            self._act()
+            return
+        abstracts = {context.id: context.abstract for context in rq.contexts}
+        self._contexts = {context.id: (abstracts[context.id], context.transfer) for context in outcome.contexts if context.result == 0}
+        self._maximum = maximum
+        window = (1, 1) if rq.async_window is not None else None
+        self._core.accept(
+            pdu.AssociateAC(ae_bytes=rq.ae_bytes, contexts=outcome.contexts, max_length=maximum, async_window=window), self._loop.time()
+        )
+        self._core.want_payload = True
+        self.associated = True
+        self._service.associated(self)
+        self._act()
+        self._consume()
+
+    def _reject(self, numbers: tuple[int, int, int]) -> None:
+        self._service.rejected(self, numbers, "refused")
+        self._core.reject(*numbers)
+
+    def _on_release_requested(self) -> None:
+        self._release_due = True
+        if self.transfer is None:
+            self._answer_release()
+
+    def _answer_release(self) -> None:
+        self._release_due = False
+        self._core.answer_release()
+        self._service.released(self)
+        self._act()
+
+    def _on_aborted(self, event: events.Aborted) -> None:
+        self._service.aborted(self, event)
+        self._drop_transfer()
+
+    # -- messages
+
+    def _on_command(self, event: events.CommandSet) -> None:
+        self._core.hold = True
+        try:
+            request = command.read(event.data)
+        except command.CommandFault as fault:
+            self._malformed(str(fault.reason))
+            return
+        context = self._contexts[event.context_id]
+        if request.field == command.C_ECHO_RQ:
+            self._reply(event.context_id, command.echo_response(request, self._service.echo_status()))
+        elif request.field == command.C_STORE_RQ and event.data_set:
+            self._begin(event, request, context)
+        elif request.field == command.C_CANCEL_RQ:
+            self._core.hold = False  # nothing here runs long enough to be cancelled
+        elif request.field & command.RESPONSE or request.field == command.C_STORE_RQ:
+            self._malformed("no-request" if request.field & command.RESPONSE else "store-without-data-set")
+        else:
+            self._unsupported(event, request, context)
+
+    def _begin(self, event: events.CommandSet, request: command.Command, context: tuple[str, str]) -> None:
+        assert self._rq is not None
+        transfer = self._new_transfer(event, request, context)
+        self._reading = Reading(transfer, self._service.wanted, self._known)
+        self._core.want_payload = True
+
+    def _new_transfer(self, event: events.CommandSet, request: command.Command, context: tuple[str, str]) -> Transfer:
+        assert self._rq is not None
+        self.transfer = Transfer(
+            owner=self,
+            service=self._service.spec,
+            calling_ae=self._rq.calling_ae,
+            called_ae=self._rq.called_ae,
+            context=context,
+            context_id=event.context_id,
+            command=request,
+            command_bytes=event.data,
+            cut_at=self._maximum,
+            begun=self._loop.time(),
+        )
+        return self.transfer
+
+    def _unsupported(self, event: events.CommandSet, request: command.Command, context: tuple[str, str]) -> None:
+        """A request that storage and verification contexts have no meaning for: refused honestly, its data set read and dropped."""
+        if not event.data_set:
+            self._reply(event.context_id, command.response(request, answers.UNRECOGNIZED))
+            return
+        transfer = self._new_transfer(event, request, context)
+        transfer.discard = True
+        transfer.status = answers.UNRECOGNIZED
+        self._reading = None
+
+    def _on_data(self, event: events.Data, slab: Slab) -> None:
+        transfer = self.transfer
+        if transfer is None:
+            raise LocalError("a data set without its command")
+        transfer.whole = event.last
+        if event.lead:
+            transfer.lead = event.lead
+        limit = transfer.service.limits.max_object
+        if limit is not None and transfer.size > limit and not transfer.discard:
+            self._service.dispatcher.refuse(transfer, answers.OUT_OF_RESOURCES, "larger than max_object")
+        if transfer.discard:
+            transfer.size += event.end - event.start  # read and dropped: no run keeps the slab
+        else:
+            transfer.add(Run(slab, event.start, event.end, event.context_ids))
+            if self._reading is not None:
+                self._read_head(self._reading, event, slab)
+            elif transfer.key is not None:
+                self._service.dispatcher.more(transfer)
+        if transfer.whole and transfer.discard and self.transfer is transfer:
+            self._late_answer(transfer)
+
+    def _read_head(self, reading: Reading, event: events.Data, slab: Slab) -> None:
+        transfer = self.transfer
+        assert transfer is not None
+        spans = event.payload or ()
+        for at in range(0, len(spans), 2):
+            if reading.feed(slab.view[spans[at] : spans[at + 1]]):
+                break
+        if transfer.whole:
+            reading.finish()
+        if reading.decided:
+            self._reading = None
+            self._core.want_payload = False
+            self._service.route(transfer, reading)
+
+    # -- answering (transfer.Owner)
+
+    def answer(self, transfer: Transfer, status: int, comment: str, data: bytes | None) -> None:
+        """The object has its status; before its last byte has come the rest is read and dropped first."""
+        transfer.status, transfer.comment, transfer.answer_data = status, comment, data
+        transfer.answered = True
+        self._release(transfer)
+        if self._sock is None or self.transfer is not transfer:
+            self._service.answered(self, transfer, status, heard=False)
+            return
+        if not transfer.whole:
+            transfer.discard = True
+            self._reading = None
+            self._core.want_payload = False
+            self._resume()
+            return
+        self._late_answer(transfer)
+
+    def drained(self, transfer: Transfer) -> None:
+        """Bytes have left for the member: its source may be read again."""
+        if self._paused:
+            self._resume()
+
+    def forget(self, slab: Slab) -> None:
+        """No run needs `slab` any more; the one being filled stays."""
+        if slab is not self._slab:
+            self._service.slabs.give_back(slab)
+
+    def _release(self, transfer: Transfer) -> None:
+        """Give back what was kept for a replay."""
+        transfer.drop_runs(len(transfer.runs))
+
+    def _late_answer(self, transfer: Transfer) -> None:
+        """The whole object has come and its status is known: now the answer is due."""
+        status = transfer.status if transfer.status is not None else answers.OUT_OF_RESOURCES
+        if transfer.answer_data is not None:
+            data = command.with_message_id(transfer.answer_data, transfer.command.message_id or 0)
+        else:
+            data = command.response(transfer.command, status, transfer.comment or None)
+        self._finish(transfer, status, data)
+
+    def _finish(self, transfer: Transfer, status: int, data: bytes) -> None:
+        self.transfer = None
+        self.objects += 1
+        self._service.answered(self, transfer, status, heard=True)
+        self._reply(transfer.context_id, data)
+        if self._sock is None:
+            return
+        if self._release_due:
+            self._answer_release()
+        elif self._ending:
+            self.end()
+        else:
+            self._consume()
+
+    def _reply(self, context_id: int, data: bytes) -> None:
+        """One answer in one write; the next message may begin."""
+        self._core.hold = False
+        self._send(pdv.fragment_command(context_id, data, self._core.peer_maximum))
+
+    def _send(self, data: bytes) -> None:
+        if self._sock is None:
+            return
+        self._outbox.add(data)
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            empty = self._outbox.flush()
+        except OSError as error:
+            self._gone(f"errno {error.errno}")
+            return
+        if self._sock is None or empty is not self._writing:
+            return
+        self._writing = not empty
+        if self._writing:
+            self._loop.add_writer(self._sock, self._flush)
+        else:
+            self._loop.remove_writer(self._sock)
+
+    # -- ending
+
+    def end(self) -> None:
+        """End at an object boundary (stop, a service removed): now when idle, after the object in hand otherwise."""
+        self._ending = True
+        if self.transfer is not None or self._sock is None:
+            return
+        if not self._core.abortable:
+            self.shed()
+        else:
+            self._core.abort()
+            self._service.counters.add("gurney_dicom_aborts_total", (self._service.name, "us", "2/0"))
+            self._act()
+
+    def shed(self) -> None:
+        """Closed in favour of a newer connection, or for good: nothing is in hand, or nothing can be done for it."""
+        self._gone("closed by us")
+
+    def tick(self, now: float) -> None:
+        """Look at the deadlines of this association."""
+        if self._sock is None:
+            return
+        if self._core.deadline is not None and self._core.deadline <= now:
+            self._core.tick(now)
+            self._act()
+        if self._sock is not None and self._outbox.waiting and self._watch_at <= now:
+            self._watch_at = now + _WATCH_SECONDS
+            if tune.seems_dead(self._sock):
+                self._gone("no acknowledgement for 15 s")
+
+    def _malformed(self, reason: str) -> None:
+        self._service.malformed(self, reason)
+        if self._core.abortable:
+            self._core.abort(2, 6)
+        self._drop_transfer()
+        self._act()
+
+    def _drop_transfer(self) -> None:
+        """The sender is gone: in mid data set nothing may stay anywhere; what came whole goes on without a listener."""
+        transfer, self.transfer = self.transfer, None
+        self._reading = None
+        if transfer is None:
+            return
+        self._service.dispatcher.cancel(transfer)
+        if not transfer.whole or transfer.key is None:
+            self._release(transfer)
+
+    def _flush_and_close(self) -> None:
+        try:
+            self._outbox.flush()
+        except OSError:
+            pass  # the close that follows says the same
+        self._gone("")
+
+    def _gone(self, why: str) -> None:
+        sock, self._sock = self._sock, None
+        if sock is None:
+            return
+        if not self._paused:
+            self._loop.remove_reader(sock)
+        if self._writing:
+            self._loop.remove_writer(sock)
+        sock.close()
+        self._outbox.clear()
+        if self._negotiating is not None:
+            self._negotiating.cancel()
+        transfer = self.transfer
+        self._drop_transfer()
+        slab, self._slab = self._slab, None
+        if slab is not None and (transfer is None or not any(run.slab is slab for run in transfer.runs)):
+            self._service.slabs.give_back(slab)
+        self._service.gone(self, why)
