@@ -53,7 +53,7 @@ def run(tracker: Tracker, outcomes: list[str], now: float, step: float = 2.0) ->
 def down(now: float = 0.0) -> tuple[Tracker, float]:
     tracker = Tracker(CHECK, now)
     changes, now = run(tracker, ["refused"] * 3, now)
-    assert [change.to for change in changes] == ["down"]
+    assert [change.after for change in changes] == ["down"]
     return tracker, now
 
 
@@ -87,7 +87,7 @@ def test_a_dead_member_is_out_by_interval_times_fall_plus_timeout() -> None:
 def test_rise_good_outcomes_in_a_row_bring_it_back_slowly() -> None:
     tracker, now = down()
     changes, now = run(tracker, ["ok", "refused", "ok", "slow"], now)
-    assert [(change.before, change.to) for change in changes] == [("down", "up")]
+    assert [(change.before, change.after) for change in changes] == [("down", "up")]
     back = changes[0].at
     assert tracker.start(back) == pytest.approx(0.1)
     assert tracker.start(back + 15) == pytest.approx(0.55)
@@ -110,9 +110,9 @@ def test_flapping_lengthens_the_way_back_up_to_a_bound() -> None:
 def test_busy_is_full_and_never_down() -> None:
     tracker = Tracker(CHECK, 0.0)
     changes, now = run(tracker, ["rejected-busy"] * 50, 0.0)
-    assert [(change.before, change.to) for change in changes] == [("up", "full")]
+    assert [(change.before, change.after) for change in changes] == [("up", "full")]
     changes, now = run(tracker, ["ok"], now)
-    assert [(change.before, change.to) for change in changes] == [("full", "up")]
+    assert [(change.before, change.after) for change in changes] == [("full", "up")]
     assert tracker.start(now) == 1.0  # it never left: no slow start
 
 
@@ -133,7 +133,7 @@ def test_busy_does_not_hide_a_member_that_dies() -> None:
 def test_a_down_member_that_is_busy_has_risen_to_full() -> None:
     tracker, now = down()
     changes, _ = run(tracker, ["rejected-busy"] * 2, now)
-    assert [change.to for change in changes] == ["full"]
+    assert [change.after for change in changes] == ["full"]
 
 
 def test_full_by_status_lasts_until_a_check_passes() -> None:
@@ -151,7 +151,7 @@ def test_good_traffic_ends_full_after_a_minute() -> None:
     tracker.traffic("rejected-busy", 0.0)
     assert tracker.traffic("ok", 59.0) is None
     change = tracker.traffic("ok", 61.0)
-    assert change is not None and change.to == "up"
+    assert change is not None and change.after == "up"
 
 
 def test_a_down_member_does_not_become_full_by_a_status() -> None:
@@ -173,7 +173,7 @@ def test_a_burst_of_good_traffic_counts_once_an_interval() -> None:
     for turn in range(100):
         assert tracker.traffic("ok", now + turn * 0.01) is None
     change = tracker.traffic("ok", now + 2.0)
-    assert change is not None and change.to == "up"
+    assert change is not None and change.after == "up"
 
 
 def test_checks_are_due_an_interval_after_they_began() -> None:
@@ -181,9 +181,9 @@ def test_checks_are_due_an_interval_after_they_began() -> None:
     tracker.begun(0.0)
     tracker.observe("ok", 1.5)
     assert tracker.next_check(1.5) == 2.0
-    tracker.reconfigure(Check("tcp", 500, 500, 1, 1), 1.6)
+    tracker.use(Check("tcp", 500, 500, 1, 1), 1.6)
     assert tracker.next_check(1.6) == pytest.approx(2.0)
-    tracker.reconfigure(Check("tcp", 100, 100, 1, 1), 1.6)
+    tracker.use(Check("tcp", 100, 100, 1, 1), 1.6)
     assert tracker.next_check(1.6) == pytest.approx(1.7)
 
 
@@ -202,7 +202,7 @@ def test_whatever_is_seen_the_word_is_sound(seen: list[tuple[str, bool, float, b
         effect = OUTCOMES["rejected-busy" if busy else outcome]
         streak = streak + 1 if effect.fall else 0
         assert (change is None) == (tracker.operational == before)
-        assert change is None or (change.before, change.to) == (before, tracker.operational)
+        assert change is None or (change.before, change.after) == (before, tracker.operational)
         assert tracker.operational in words.OPERATIONAL
         if tracker.operational == "down" and before != "down":
             assert streak >= fall

@@ -33,10 +33,10 @@ class Pins:
     def __len__(self) -> int:
         return len(self._pins)
 
-    def get(self, pool: str, ref: str, now: float) -> Pin | None:
-        """The pin of `ref`, or None if it has none or its pin is over 24 h old."""
+    def get(self, pool: str, ref: str, now: float) -> str | None:
+        """The member `ref` is pinned to, or None if it has none or its pin is over 24 h old."""
         pin = self._pins.get((pool, ref))
-        return None if pin is None or now - pin.last > KEPT else pin
+        return None if pin is None or now - pin.last > KEPT else pin.member
 
     def set(self, pool: str, ref: str, member: str, now: float) -> None:
         """Pin `ref` to `member`, new or moved. Who holds objects of it is not changed: a move before the first one is no split."""
@@ -48,17 +48,14 @@ class Pins:
             pin.member = member
             self.touch(pool, ref, now)
 
-    def touch(self, pool: str, ref: str, now: float) -> None:
-        """An object of `ref` has come."""
+    def touch(self, pool: str, ref: str, now: float, member: str | None = None) -> None:
+        """An object of `ref` has come; `member` has stored it (None: nobody has). A second member makes the study a split one."""
         pin = self._pins.get((pool, ref))
-        if pin is not None:
-            pin.last = max(pin.last, now)
-            self._pins.move_to_end((pool, ref))
-
-    def holds(self, pool: str, ref: str, member: str) -> None:
-        """`member` has stored an object of `ref`; a second member makes the study a split one."""
-        pin = self._pins.get((pool, ref))
-        if pin is not None and member not in pin.holders:
+        if pin is None:
+            return
+        pin.last = max(pin.last, now)
+        self._pins.move_to_end((pool, ref))
+        if member is not None and member not in pin.holders:
             pin.holders |= {member}
             if len(pin.holders) > 1:
                 self._split.add((pool, ref))

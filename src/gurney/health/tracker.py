@@ -27,7 +27,7 @@ class Change:
     """A member's operational word has changed; `why` is for people and holds no patient data."""
 
     before: str
-    to: str
+    after: str
     why: str
     at: float
 
@@ -93,7 +93,7 @@ class Tracker:
         downs = sum(1 for at in self._downs if now - at < FLAP_WINDOW)
         return self.check.rise * min(DAMPING_LIMIT, 1 << max(0, min(downs, 32) - 1))
 
-    def reconfigure(self, check: Check, now: float) -> None:
+    def use(self, check: Check, now: float) -> None:
         """A new document changed the check: counts are kept, the next one is due by the new interval at the latest."""
         self.check = check
         self._next = min(self._next, now + check.interval_ms / 1000)
