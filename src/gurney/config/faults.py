@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,13 @@ def shown(text: str) -> str:
     return f"'{safe}{'…' if len(text) > len(cut) else ''}'"
 
 
+def _holders(path: str) -> Iterator[str]:
+    """The document paths around `path`, innermost first."""
+    for at in range(len(path) - 1, 0, -1):
+        if path[at] in ".[":
+            yield path[:at]
+
+
 @dataclass(slots=True)
 class Faults:
     """The faults of one reading as they are found; bounded, so that a hostile file cannot fill memory or a terminal."""
@@ -82,7 +89,8 @@ class Faults:
     file: str
     found: list[Fault] = field(default_factory=list)
     unseen: int = 0  # errors beyond the bound
-    broken: set[str] = field(default_factory=set)  # document paths with an error inside: lint stays silent about them
+    broken: set[str] = field(default_factory=set)  # document paths with an error: lint stays silent about them
+    holding: set[str] = field(default_factory=set)  # the paths around those
     guesses: int = 0
 
     def add(
@@ -98,7 +106,7 @@ class Faults:
     ) -> None:
         """Notes one fault at (line, column); `breaks` says that what stands at `path` cannot be judged further."""
         if severity == "error" and breaks:
-            self.broken.add(path)
+            self.breaks(path)
         if len(self.found) >= limits.FAULTS_SHOWN:
             self.unseen += severity == "error"
             return
@@ -119,12 +127,14 @@ class Faults:
         """Whether an error is among the faults."""
         return self.unseen > 0 or any(fault.severity == "error" for fault in self.found)
 
+    def breaks(self, path: str) -> None:
+        """Marks what stands at `path` as not to be judged further, and what holds it as not whole."""
+        self.broken.add(path)
+        self.holding.update(_holders(path))
+
     def is_broken(self, path: str) -> bool:
-        """Whether an error stands at `path` or inside it."""
-        return any(
-            fault == path or (fault.startswith(path) and fault[len(path)] in ".[") or (fault != "" and path.startswith(fault + "."))
-            for fault in self.broken
-        )
+        """Whether an error stands at `path`, inside it or around it."""
+        return path in self.holding or path in self.broken or any(holder in self.broken for holder in _holders(path))
 
     def listed(self) -> tuple[Fault, ...]:
         """All faults in file order; a last one counts what the bound left out."""

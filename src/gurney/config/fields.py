@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -21,15 +21,15 @@ class Desk:
 
     faults: Faults
     marks: dict[str, tuple[int, int]] = field(default_factory=dict)
-    sites: tuple[str, ...] | None = None  # None: the document has no sites; every name is then undefined
+    sites: Collection[str] = ()  # the names a `site` may point at
 
     def wrong(self, node: Node, path: str, code: str, message: str, hint: str | None = None) -> None:
         """An error at a node."""
         self.faults.add(node.at, code, message, hint, path=path)
 
     def later(self, at: tuple[int, int], what: str, path: str, hint: str | None = None) -> None:
-        """Something of the contract that this version does not do yet."""
-        self.faults.add(at, "GRN-V001", f"'{what}' is not in this version", hint, path=path, breaks=False)
+        """Something of the contract that this version does not do yet. Only a key that names pools keeps lint from judging on."""
+        self.faults.add(at, "GRN-V001", f"'{what}' is not in this version", hint, path=path, breaks=what == "copy_to")
 
     def value(self, node: Node, path: str, parse: Callable[[str], T], hint: str | None = None) -> T | None:
         """A scalar through its parser; None when a fault was said."""
@@ -37,7 +37,7 @@ class Desk:
             self.wrong(node, path, "GRN-S011", f"a text is expected here, not {_SHAPES[type(node)]}", hint)
             return None
         if not node.sound:
-            self.faults.broken.add(path)
+            self.faults.breaks(path)
             return None
         try:
             return parse(node.text)
@@ -72,7 +72,7 @@ class Desk:
         if not isinstance(node, Entries):
             if not (isinstance(node, Scalar) and not node.sound):
                 self.wrong(node, path, "GRN-S011", f"a mapping of {what} is expected here, not {_SHAPES[type(node)]}")
-            self.faults.broken.add(path)
+            self.faults.breaks(path)
             return
         for key, value in node.pairs:
             under = f"{path}.{key.text}"
@@ -86,7 +86,7 @@ class Desk:
         if not isinstance(node, Entries):
             if not (isinstance(node, Scalar) and not node.sound):
                 self.wrong(node, path, "GRN-S011", f"a mapping is expected here, not {_SHAPES[type(node)]}", _keys_hint(kind))
-            self.faults.broken.add(path)
+            self.faults.breaks(path)
             return None
         return Fields(self, kind, node, path, at)
 

@@ -72,7 +72,7 @@ LIMITS = (
     Key("associations_per_ae", "count", "of one calling AE title", str(limits.AE_ASSOCIATIONS)),
     Key("unassociated", "count", "connections not yet associated", str(limits.UNASSOCIATED)),
     Key("unassociated_per_address", "count", "of one address", str(limits.ADDRESS_UNASSOCIATED)),
-    Key("max_object", "size", "largest object; omitted: none"),
+    Key("max_object", "object_size", "largest object; omitted: none"),
 )
 RULE = (
     Key("name", "name", "what explain and the ledger call it; omitted: rule-N"),

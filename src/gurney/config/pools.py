@@ -79,7 +79,7 @@ def _weight(fields: Fields, default: int) -> int:
 
 
 def _site(fields: Fields, default: str | None) -> str | None:
-    known = fields.desk.sites or ()
+    known = fields.desk.sites
 
     def parse(given: str) -> str:
         if given not in known:
@@ -190,7 +190,7 @@ def _members(desk: Desk, node: Node, path: str, pool_path: str, defaults: _Defau
     else:
         if node.sound:
             desk.wrong(node, path, "GRN-S011", "members are a list or a mapping", f"[{node.text}]")
-        desk.faults.broken.add(path)
+        desk.faults.breaks(path)
         return found
     if count == 0:
         desk.wrong(node, path, "GRN-S025", "a pool without members", "NAME@ADDRESS:PORT")

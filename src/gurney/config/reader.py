@@ -34,7 +34,7 @@ def _document(desk: Desk, root: Node) -> Document | None:
     version = fields.value("gurney", _version, VERSION)
     sites_node = fields.get("sites")
     found_sites = sites.sites(desk, sites_node, "sites") if sites_node is not None else {}
-    desk.sites = tuple(found_sites) if sites_node is not None else None
+    desk.sites = found_sites
     applications: dict[str, Application] = {}
     node = fields.get("applications")
     if node is not None:
@@ -77,7 +77,7 @@ def _application(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> A
         for service_name, service_key, value, under in desk.named(
             services_node, fields.under("services"), "services", _name_of("a service")
         ):
-            service = services.service(desk, service_name, service_key, value, under, tuple(found_pools), base)
+            service = services.service(desk, service_name, service_key, value, under, found_pools, base)
             if service is not None:
                 found_services[service_name] = service
     for empty, what in ((services_node, "services"), (pools_node, "pools")):

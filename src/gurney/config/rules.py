@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 
 from gurney.config import addresses, limits, matches, text, words
 from gurney.config.document import Rule
@@ -11,7 +12,7 @@ from gurney.config.fields import Desk, Fields
 from gurney.config.tree import Entries, Items, Node, Scalar
 
 
-def rules(service: Fields, pools: tuple[str, ...]) -> tuple[Rule, ...]:
+def rules(service: Fields, pools: Collection[str]) -> tuple[Rule, ...]:
     """The rules of a service, named and pointing at pools that exist; without `rules` one rule to the application's only pool."""
     desk, node = service.desk, service.get("rules")
     if node is None:
@@ -20,7 +21,7 @@ def rules(service: Fields, pools: tuple[str, ...]) -> tuple[Rule, ...]:
     if not isinstance(node, Items):
         if not (isinstance(node, Scalar) and not node.sound):
             desk.wrong(node, path, "GRN-S011", "rules are a list", "- {match: {modality: MG}, pool: NAME}")
-        desk.faults.broken.add(path)
+        desk.faults.breaks(path)
         return ()
     if not node.items:
         desk.wrong(node, path, "GRN-S025", "no rules in the list", "leave `rules` out: the application's only pool is used")
@@ -41,17 +42,17 @@ def rules(service: Fields, pools: tuple[str, ...]) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-def _only_pool(service: Fields, pools: tuple[str, ...]) -> tuple[Rule, ...]:
+def _only_pool(service: Fields, pools: Collection[str]) -> tuple[Rule, ...]:
     if len(pools) == 1:
-        return (Rule("rule-1", service.path, {}, pools[0]),)
+        return (Rule("rule-1", service.path, {}, next(iter(pools))),)
     if pools:
-        names = ", ".join(pools[:5])
+        names = ", ".join(islice(pools, 5))
         message = f"service {shown(service.path.rpartition('.')[2])} has no rules and the application {len(pools)} pools"
         service.desk.faults.add(service.at, "GRN-S010", message, f"rules: [{{pool: NAME}}] with one of {names}", path=service.path)
     return ()
 
 
-def _rule(desk: Desk, node: Node, path: str, number: int, pools: tuple[str, ...]) -> Rule | None:
+def _rule(desk: Desk, node: Node, path: str, number: int, pools: Collection[str]) -> Rule | None:
     desk.marks[path] = node.at
     fields = desk.open(node, path, "rule", node.at)
     if fields is None:
@@ -60,7 +61,7 @@ def _rule(desk: Desk, node: Node, path: str, number: int, pools: tuple[str, ...]
 
     def pool(given: str) -> str:
         if given not in pools:
-            hint = desk.faults.guess(given, pools) or (f"the application has {', '.join(pools[:8])}" if pools else None)
+            hint = desk.faults.guess(given, pools) or (f"the application has {', '.join(islice(pools, 8))}" if pools else None)
             raise Unfit("GRN-S012", f"pool {shown(given)} is not defined", hint)
         return given
 

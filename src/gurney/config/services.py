@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 
 from gurney.config import addresses, limits, rules, text, words
 from gurney.config.document import Limits, Listen, Peer, Service
@@ -33,14 +33,14 @@ def child(node: Node | None, name: str) -> Node | None:
     return None
 
 
-def service(desk: Desk, name: str, key: Scalar, node: Node, path: str, pools: tuple[str, ...], base: Limits) -> Service | None:
+def service(desk: Desk, name: str, key: Scalar, node: Node, path: str, pools: Collection[str], base: Limits) -> Service | None:
     """A service; None when it is no mapping or speaks a protocol of a later version (said once, nothing else about it)."""
     fields = desk.open(node, path, "service", key.at)
     if fields is None:
         return None
     if protocol_of(node) in words.PROTOCOLS_LATER:
         fields.word("protocol", words.PROTOCOLS, words.PROTOCOLS_LATER, "protocol", "")
-        desk.faults.broken.add(path)
+        desk.faults.breaks(path)
         return None
     fields.judge()
     return Service(
@@ -137,8 +137,3 @@ def _pools_of(service_node: Node) -> set[str]:
                 if isinstance(item, Scalar) and item.sound:
                     found.add(item.text)
     return found
-
-
-def copies_of(services: Mapping[str, Node]) -> frozenset[str]:
-    """Pools named by `copy_to` (or otherwise) in any service: used, though this version does not copy."""
-    return frozenset(name for node in services.values() for name in _pools_of(node))

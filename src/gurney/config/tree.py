@@ -1,7 +1,8 @@
 """The one place for turning YAML text into nodes with line and column: every scalar is text, and what YAML can do besides is refused.
 
 Built from PyYAML's events, not its loaders or `compose`: those resolve types (`NO` would be false), drop duplicate keys silently and
-recurse as deep as the file asks. Anchors, aliases, tags, `<<`, further documents and null are faults of their own; depth and size are bounded.
+recurse as deep as the file asks. Anchors, aliases, tags, `<<`, further documents and null are faults of their own; depth and size are
+bounded.
 """
 
 from __future__ import annotations
