@@ -9,7 +9,7 @@ from gurney.disk.faults import Faults
 
 
 def replace(path: Path, data: bytes, *, mode: int = 0o600, faults: Faults | None = None, point: str = "") -> None:
-    """Put `data` at `path`: whole or not at all, and durable when this returns. `point` is the failpoint after the rename. Raises OSError."""
+    """Put `data` at `path`: whole or not at all, and durable when this returns. `point`: the failpoint after the rename. Raises OSError."""
     temp = path.with_name(f".{path.name}.new")
     fd = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     try:

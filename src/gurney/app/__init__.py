@@ -1,0 +1,1 @@
+"""The one place for putting a process together: one file each."""

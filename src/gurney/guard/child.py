@@ -1,0 +1,122 @@
+"""The one place for a running process that the guard keeps: started by us or adopted from a guard before us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import subprocess
+from pathlib import Path
+from typing import BinaryIO
+
+from gurney.errors import GuardRefused
+from gurney.guard import proc
+from gurney.guard.intents import Intent
+
+ENVIRONMENT = ("LANG", "LC_ALL", "PYTHONPATH", "GURNEY_FAILPOINTS")
+"""What passes from our environment to a child: its language, and what only development and tests set."""
+OUTPUT = "output.log"
+OUTPUT_SIZE = 1024 * 1024
+"""Bytes of a child's output file beyond which it is put aside before the next start."""
+
+
+class Child:
+    """A process by its pidfd, which names this process and no later one of the same pid."""
+
+    def __init__(self, pid: int, pidfd: int, start: int, popen: subprocess.Popen[bytes] | None) -> None:
+        self.pid = pid
+        self.pidfd = pidfd
+        self.start = start
+        self._popen = popen
+
+    @property
+    def adopted(self) -> bool:
+        """Not our child by birth: its exit status will be unknown."""
+        return self._popen is None
+
+    def signal(self, number: int) -> None:
+        """Send a signal; one that is gone already is no error."""
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.pidfd, number)
+
+    def gone(self) -> bool:
+        """Whether it has exited; a pidfd knows at once, whoever reaps it and when."""
+        poll = select.poll()
+        poll.register(self.pidfd, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def end(self) -> str:
+        """After it has exited: how, in words; closes the pidfd."""
+        os.close(self.pidfd)
+        if self._popen is None:
+            return "unknown (adopted)"
+        status = self._popen.wait()
+        if status >= 0:
+            return f"exit {status}"
+        return f"signal {-status} ({signal.Signals(-status).name})" if -status in set(signal.Signals) else f"signal {-status}"
+
+    def leave(self) -> None:
+        """The guard ends and the process lives on: let go of it."""
+        os.close(self.pidfd)
+        if self._popen is not None:
+            self._popen.returncode = 0  # nothing of subprocess may wait for it or warn of it
+
+
+def environment() -> dict[str, str]:
+    """The environment of a child: OPENSSL_CONF (peers.md §1) and what ENVIRONMENT lets through."""
+    return {"OPENSSL_CONF": "/dev/null", **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ}}
+
+
+def start(intent: Intent) -> Child:
+    """Start the process an intent describes: a session of its own, no input, output to a file of its folder. Raises GuardRefused."""
+    try:
+        with open_output(intent.folder) as output:
+            popen = subprocess.Popen(
+                list(intent.argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=intent.folder, env=environment(),
+                start_new_session=True, close_fds=True,
+            )  # fmt: skip
+    except OSError as problem:
+        raise GuardRefused(f"cannot start {intent.name}: {problem.strerror}: {problem.filename}") from problem
+    # it cannot be reaped before we wait for it, so the pid is still its own
+    return Child(popen.pid, os.pidfd_open(popen.pid), proc.start_time(popen.pid) or 0, popen)
+
+
+def open_output(folder: Path, name: str = OUTPUT) -> BinaryIO:
+    """The output file of a folder, appended to; one that has grown is put aside first. Raises OSError."""
+    path = folder / name
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size > OUTPUT_SIZE:
+            path.replace(path.with_name(name + ".1"))
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "ab", buffering=0)
+
+
+def adopt(intent: Intent) -> Child | None:
+    """The living process of an intent that an earlier guard started, or None.
+
+    First the recorded pid, whose start time has to be the recorded one; else, since a guard may die between starting a process and
+    writing its pid down, whichever process has this argv, in which the folder's unique path stands.
+    """
+    if intent.pid is not None and intent.start is not None and (child := _open(intent.pid)) is not None:
+        if child.start == intent.start:
+            return child
+        child.leave()
+    for pid in proc.started_by(intent.argv):
+        if (child := _open(pid)) is not None:
+            if proc.is_started_by(pid, intent.argv):
+                return child
+            child.leave()
+    return None
+
+
+def _open(pid: int) -> Child | None:
+    """The living process of a pid. The pidfd comes first: what is read of /proc afterwards is of this process, if it is not gone."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return None
+    child = Child(pid, pidfd, proc.start_time(pid) or 0, None)
+    if child.gone():
+        child.leave()
+        return None
+    return child

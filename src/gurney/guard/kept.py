@@ -1,0 +1,316 @@
+"""The one place for one kept process: its life, its listeners, what is done when it dies.
+
+The listening sockets live here, beside the process: when it dies, connections wait in their backlogs until the next one has them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gurney.disk.faults import Faults
+from gurney.errors import GuardRefused
+from gurney.guard import child as children
+from gurney.guard import listeners as addresses
+from gurney.guard.child import Child
+from gurney.guard.handover import Handover
+from gurney.guard.intents import Intent, Intents
+from gurney.guard.loop import READ, Loop, Timer
+from gurney.net import messages
+from gurney.telemetry.log import Log
+
+BACKOFF_FIRST, BACKOFF_LAST = 0.2, 10.0
+"""Seconds before the second start in a row and at most; the first is at once."""
+LIVED_WELL = 60.0
+"""Seconds of life after which a process counts as healthy again."""
+RESTART_WITHIN = 10.0
+"""Seconds a process has to end what it has in hand when its argv changes (reliability.md §4.5)."""
+BIND_AGAIN = 1.0
+
+Waiter = Callable[[], None]
+
+
+class Kept:
+    """One process the guard keeps. `sockets` are its listeners, `given` the names it has confirmed."""
+
+    def __init__(self, intent: Intent, sockets: dict[str, socket.socket], loop: Loop, intents: Intents, log: Log, faults: Faults) -> None:
+        self.intent = intent
+        self.sockets = sockets
+        self.given: set[str] = set()
+        self.removed: set[str] = set()
+        self.child: Child | None = None
+        self.handing_back = False
+        self.last_exit: str | None = None
+        self._restarting = False
+        self._failures = 0
+        self._started = 0.0
+        self._asked_to_end = 0.0
+        self._start_timer: Timer | None = None
+        self._kill_timer: Timer | None = None
+        self._settled: list[Waiter] = []
+        self._ended: list[Waiter] = []
+        self._loop, self._intents, self._log, self._faults = loop, intents, log, faults
+        self._handover = Handover(loop, intent.folder / "route.sock")
+
+    # ---- asked from outside
+
+    @property
+    def state(self) -> str:
+        """stopping, restarting, adopting (its listeners are not back yet), running, or waiting (for its next start)."""
+        if self.intent.stopping:
+            return "stopping"
+        if self._restarting:
+            return "restarting"
+        if self.handing_back:
+            return "adopting"
+        return "running" if self.child is not None else "waiting"
+
+    @property
+    def settled(self) -> bool:
+        """Whether the process runs and holds exactly the listeners that are wanted of it."""
+        wanted = {one.name for one in self.intent.listeners}
+        return self.state == "running" and self.given == wanted == set(self.sockets) and not self.removed
+
+    def report(self) -> dict[str, Any]:
+        """One entry of `list`."""
+        child = self.child
+        return {
+            "name": self.intent.name,
+            "pid": None if child is None else child.pid,
+            "since": self.intent.since,
+            "restarts": self.intent.restarts,
+            "adopted": child is not None and child.adopted,
+            "state": self.state,
+            "last_exit": self.last_exit,
+            "listeners": [one.name for one in self.intent.listeners],
+            "waiting": sorted({one.name for one in self.intent.listeners} - self.given),
+            "problem": self._handover.problem,
+            "argv": list(self.intent.argv),
+            "folder": str(self.intent.folder),
+        }
+
+    def when_settled(self, waiter: Waiter) -> None:
+        """Call once, when `settled` (at once if it is)."""
+        self._settled.append(waiter)
+        self._look()
+
+    def when_ended(self, waiter: Waiter) -> None:
+        """Call once, when the process asked to stop has ended and its listeners are closed."""
+        self._ended.append(waiter)
+
+    def start(self) -> None:
+        """Start the process now. Raises GuardRefused."""
+        self._start_timer = None
+        self._faults.hit("intent.written")
+        self.child = children.start(self.intent)
+        self._faults.hit("process.started")
+        self._live()
+
+    def begin(self) -> None:
+        """Bind and start as soon as that succeeds: the process of the guard before is gone."""
+        self.handing_back = True
+        self._again(0.0)
+
+    def adopt(self, child: Child) -> None:
+        """Take over a process of the guard before, and ask for its listeners."""
+        self.child = child
+        self.handing_back = True
+        self._live()
+
+    def change(self, intent: Intent, fresh: dict[str, socket.socket], *, restart: bool = False) -> None:
+        """Another intent for the same name, durable already, with its new listeners bound: hand over the difference, or start anew."""
+        anew = restart or (intent.argv, intent.folder) != (self.intent.argv, self.intent.folder)
+        self.sockets.update(fresh)
+        self.intent = intent
+        self.removed = set(self.sockets) - {one.name for one in intent.listeners}
+        if anew and self.child is not None:
+            self._restarting = True
+            self._end(RESTART_WITHIN)
+        elif anew:
+            self._again(0.0)
+        self._look()
+
+    def stop(self, within: float) -> None:
+        """SIGTERM, `within` seconds, SIGKILL; the intent is durable, so that a guard after this one does not start it again."""
+        self.intent = replace(self.intent, stopping=True)
+        self._write(lambda: self._intents.put(self.intent))
+        self._end(within)
+
+    def leave(self) -> None:
+        """The guard ends: the process carries on with its listeners."""
+        self._handover.withdraw()
+        if self.child is not None:
+            self.child.leave()
+
+    # ---- its life
+
+    def _live(self) -> None:
+        child = self.child
+        assert child is not None
+        self._started = time.monotonic()
+        self.given.clear()
+        self._handover = Handover(self._loop, self.intent.folder / "route.sock")
+        self._loop.watch(child.pidfd, READ, lambda _: self._exited())
+        if (child.pid, child.start) != (self.intent.pid, self.intent.start):
+            self.intent = replace(self.intent, pid=child.pid, start=child.start, since=time.time())
+            self._write(lambda: self._intents.put(self.intent))
+        event = "process.adopted" if child.adopted else "process.started"
+        self._log.info(event, name=self.intent.name, pid=child.pid, restarts=self.intent.restarts)
+        self._look()
+
+    def _exited(self) -> None:
+        child = self.child
+        assert child is not None
+        self._loop.unwatch(child.pidfd)
+        self.last_exit = child.end()
+        self.child = None
+        self._handover.withdraw()
+        self.given.clear()
+        self._close(set(self.removed))
+        lived = time.monotonic() - self._started
+        what = {"name": self.intent.name, "pid": child.pid, "exit": self.last_exit, "seconds": lived}
+        if self.intent.stopping:
+            self._log.info("process.stopped", **what)
+            self._finish()
+            return
+        planned, self._restarting = self._restarting, False
+        self._failures = 0 if planned or lived >= LIVED_WELL else self._failures + 1
+        pause = 0.0 if self._failures <= 1 else min(BACKOFF_FIRST * 2.0 ** (self._failures - 2), BACKOFF_LAST)
+        (self._log.info if planned else self._log.warning)("process.exited", restarts=self.intent.restarts, **what)
+        self._cancel_kill()
+        self.intent = replace(self.intent, restarts=self.intent.restarts + 1)
+        self._again(pause)
+
+    def _write(self, write: Callable[[], None]) -> None:
+        """Write guard.json; where it cannot be written the process is kept all the same, and found by its argv."""
+        try:
+            write()
+        except OSError as problem:
+            self._log.error("process.failed", name=self.intent.name, error="guard.json cannot be written", errno=problem.strerror)
+
+    def _again(self, pause: float) -> None:
+        if self._start_timer is not None:
+            self._start_timer.cancel()
+        self._start_timer = self._loop.after(pause, self._restart)
+
+    def _restart(self) -> None:
+        if self.child is not None or self.intent.stopping:
+            return
+        try:
+            if self.handing_back:  # it died before it could hand them back: nobody holds them now
+                self.bind_missing()
+            self.start()
+        except GuardRefused as problem:
+            self._log.error("process.failed", name=self.intent.name, error=problem.message, reason=problem.hint)
+            self._failures += 1
+            self._again(min(BACKOFF_FIRST * 2.0 ** min(self._failures, 10), BACKOFF_LAST))
+
+    def _end(self, within: float) -> None:
+        self._handover.withdraw()
+        if self._start_timer is not None:
+            self._start_timer.cancel()
+        if self.child is None:
+            self._finish()
+            return
+        self._cancel_kill()
+        self._kill_timer = self._loop.after(within, self._kill)
+        self.child.signal(signal.SIGTERM)
+
+    def _kill(self) -> None:
+        if self.child is not None:
+            self.child.signal(signal.SIGKILL)
+
+    def _cancel_kill(self) -> None:
+        if self._kill_timer is not None:
+            self._kill_timer.cancel()
+        self._kill_timer = None
+
+    def _finish(self) -> None:
+        self._cancel_kill()
+        self._close(set(self.sockets))
+        messages.remove(self.intent.folder / "route.sock")
+        self._write(lambda: self._intents.drop(self.intent.name))
+        waiters, self._ended = self._ended, []
+        for waiter in waiters:
+            waiter()
+
+    # ---- its listeners
+
+    def bind_missing(self) -> None:
+        """Bind what is wanted and nobody holds. Raises GuardRefused."""
+        self.sockets.update(addresses.bind_all(one for one in self.intent.listeners if one.name not in self.sockets))
+        self.handing_back = False
+
+    def _look(self) -> None:
+        """Ask the next question that brings the process nearer to what is wanted; tell those who wait when there is none left."""
+        if self.child is None or self._handover.busy or self.intent.stopping or self._restarting:
+            return
+        if self.handing_back:
+            self._handover.ask(lambda: ({"op": "hand-back"}, ()), self._handed_back)
+        elif fresh := sorted(set(self.sockets) - self.given - self.removed):
+            self._handover.ask(lambda: ({"op": "listeners", "names": fresh}, self._fds(fresh)), lambda body, fds: self._has(fresh, fds))
+        elif gone := sorted(self.removed):
+            self._handover.ask(lambda: ({"op": "close", "names": gone}, ()), lambda body, fds: self._closed(gone, fds))
+        elif self.settled:
+            waiters, self._settled = self._settled, []
+            for waiter in waiters:
+                waiter()
+
+    def _fds(self, names: Sequence[str]) -> list[int]:
+        return [self.sockets[name].fileno() for name in names]
+
+    def _has(self, names: Sequence[str], fds: list[int]) -> None:
+        _drop(fds)
+        self.given |= set(names)
+        self._log.info("listener.handed", name=self.intent.name, names=names, count=len(names))
+        self._look()
+
+    def _closed(self, names: Sequence[str], fds: list[int]) -> None:
+        _drop(fds)
+        self.given -= set(names)  # one that is wanted again meanwhile is handed over again
+        self._close(set(names) & self.removed)
+        self._look()
+
+    def _close(self, names: set[str]) -> None:
+        for name in names & set(self.sockets):
+            self.sockets.pop(name).close()
+        self.given -= names
+        self.removed -= names
+        if names:
+            self._log.info("listener.closed", name=self.intent.name, names=sorted(names), count=len(names))
+
+    def _handed_back(self, body: dict[str, Any], fds: list[int]) -> None:
+        names = body.get("names", [])
+        if not isinstance(names, list) or len(names) != len(fds) or len(set(names)) != len(names):
+            _drop(fds)
+            self._handover.problem = "it handed back descriptors without their names"
+            self._loop.after(BIND_AGAIN, self._look)
+            return
+        for name, fd in zip(names, fds, strict=True):
+            if name in self.sockets:
+                os.close(fd)
+            else:
+                self.sockets[name] = socket.socket(fileno=fd)
+        self.given = set(names)
+        self.removed |= set(names) - {one.name for one in self.intent.listeners}
+        self._log.info("listener.taken-back", name=self.intent.name, names=names, count=len(names))
+        self._bind_rest()
+
+    def _bind_rest(self) -> None:
+        try:
+            self.bind_missing()
+        except GuardRefused as problem:
+            self._log.error("listener.failed", name=self.intent.name, error=problem.message, reason=problem.hint)
+            self._loop.after(BIND_AGAIN, self._bind_rest)
+            return
+        self._look()
+
+
+def _drop(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.close(fd)
