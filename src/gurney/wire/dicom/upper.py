@@ -80,6 +80,7 @@ class Upper:
         self._discard = 0  # bytes of a PDU nobody reads
         self._asked: AssociateRQ | None = None
         self._clean = False
+        self._stop = False  # the caller has to decide something before what follows is read
         self._complained = False  # AA-7 has answered once
         self._pace = Pace(self.timers, now)
         self._left = 0  # bytes given to `receive` and not consumed
@@ -128,9 +129,9 @@ class Upper:
         """Read PDUs in place in buf[start:end); returns the offset up to which they are consumed.
 
         What is left over is a header cut by `end` (at most 11 bytes: give it again with what follows), or a P-DATA-TF PDU that
-        would begin a new message while `hold` is set (everything before it has been processed), or whatever follows a
-        message's last byte: receive always returns right after a message, so that the caller decides before the next one.
-        So: call again from the returned offset until it is returned once more. Data offsets are of this call's buf.
+        would begin a new message while `hold` is set (everything before it has been processed), or whatever follows what the
+        caller has to decide on: receive always returns right after a message's last byte, Requested and ReleaseRequested.
+        So: act on `take()`, call again from the returned offset, until it is returned once more. Data offsets are of this call's buf.
         """
         self._hear(end - start, now)
         pos, before = start, -1
@@ -151,8 +152,8 @@ class Upper:
                 pos = end
             elif end - pos >= 6:
                 pos = self._pdu(buf, pos, end)
-            if self._inbound.ended:
-                self._inbound.ended = False
+            if self._inbound.ended or self._stop:
+                self._inbound.ended = self._stop = False
                 break
         else:
             self._cut = 0 < end - pos < 12 and not (self.hold and self._held(buf, pos))
@@ -307,6 +308,7 @@ class Upper:
         if refused is None:
             self._asked = message
             self._events.append(Requested(message))
+            self._stop = True
             self._go(states.ANSWER_DUE, self._now)
         else:
             self._clean = True
@@ -325,6 +327,7 @@ class Upper:
         if self._inbound.phase != BETWEEN:
             self._note("release-inside-message")
         self._events.append(ReleaseRequested())
+        self._stop = True
         following = states.NEXT[action]
         self._go(following[0] if len(following) == 1 or not self.accepting else following[1], self._now)
 
