@@ -61,7 +61,7 @@ class Guard:
         self._ask({"op": "shutdown", "within": within}, within)
 
     def watch(self) -> socket.socket:
-        """A connection that becomes readable when the guard is gone; for `add_reader`. The caller's to close."""
+        """A connection that becomes readable (end or reset) when the guard is gone; for `add_reader`. The caller's to close."""
         sock = messages.connect(self._path)
         if sock is None:
             raise NotRunning(f"nobody answers on {self._path}")
