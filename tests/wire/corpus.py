@@ -1,19 +1,23 @@
-"""The one place for the public sample files that pydicom, pydicom-data and pynetdicom install: data sets as they travel, and pydicom's reading."""
+"""The one place for the sample files pydicom, pydicom-data and pynetdicom install: data sets as they travel, and pydicom's reading."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 
 import pydicom
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.filereader import data_element_generator
+from pydicom.uid import UID
 
 _FOLDERS = (("pydicom", "data"), ("data_store", "data"), ("pynetdicom", "tests/dicom_files"))
-_NO_DATA_SETS = frozenset({".py", ".pyc", ".json", ".txt", ".md", ".xml", ".npy", ".jpg", ".png", ".bin", ".toml", ".zip", ".gz"})
 
 
 @dataclass(frozen=True)
@@ -24,26 +28,24 @@ class Sample:
     path: Path
     transfer_syntax: str
     data: bytes  # behind the file meta, deflated where the transfer syntax says so
-    whole: Dataset  # depth 0 still raw where nobody asked for it
-    clean: bool  # pydicom read it without a warning
-
-    def raw(self, tag: int) -> bytes | None:
-        """The bytes of a value at depth 0, None where the element is absent or no plain value (a sequence)."""
-        if tag not in self.whole:
-            return None
-        value = self.whole.get_item(tag).value
-        return b"" if value is None else value if isinstance(value, bytes) else None
+    whole: Dataset  # pydicom's reading of the file
+    values: Mapping[int, bytes]  # pydicom's values of depth 0, raw; a sequence has none
 
 
 def paths() -> list[Path]:
-    """Every installed file that may be a DICOM file, in a fixed order."""
+    """Every installed file that says it is a DICOM file, in a fixed order."""
     found: list[Path] = []
     for package, folder in _FOLDERS:
         spec = find_spec(package)
         assert spec is not None and spec.submodule_search_locations, f"{package} is not installed"
         root = Path(next(iter(spec.submodule_search_locations))) / folder
-        found += sorted(path for path in root.rglob("*") if path.is_file() and path.suffix not in _NO_DATA_SETS)
+        found += sorted(path for path in root.rglob("*") if path.is_file() and _is_dicom(path))
     return found
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as file:
+        return path.suffix == ".dcm" or file.read(132)[128:] == b"DICM"
 
 
 def _data_offset(content: bytes) -> int:
@@ -65,15 +67,28 @@ def _transfer_syntax(whole: Dataset) -> str:
     return "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
 
 
+def depth_0(data: bytes, transfer_syntax: str) -> dict[int, bytes]:
+    """The raw values of depth 0 that pydicom finds in a data set. Sequences and fragments have none; of a repeated tag the last counts."""
+    syntax = UID(transfer_syntax)
+    if syntax.is_deflated:
+        data = zlib.decompress(data, -zlib.MAX_WBITS)
+    values: dict[int, bytes] = {}
+    for element in data_element_generator(BytesIO(data), syntax.is_implicit_VR, syntax.is_little_endian):
+        plain = isinstance(element, RawDataElement) and element.VR != "SQ" and element.length != 0xFFFFFFFF
+        values.pop(int(element.tag), None)
+        if plain:
+            values[int(element.tag)] = element.value or b""
+    return values
+
+
 def _read(path: Path) -> Sample | None:
     content = path.read_bytes()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         try:
             whole = pydicom.dcmread(path, force=True)
-            if not len(whole):
-                return None
-            return Sample(path.name, path, _transfer_syntax(whole), content[_data_offset(content) :], whole, not caught)
+            data, syntax = content[_data_offset(content) :], _transfer_syntax(whole)
+            return Sample(path.name, path, syntax, data, whole, depth_0(data, syntax)) if len(whole) else None
         except Exception:  # what pydicom cannot read has no oracle
             return None
 

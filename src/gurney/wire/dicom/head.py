@@ -34,6 +34,7 @@ VALUE: Final = 64 * 1024
 
 REASONS: Final = {
     "not-a-vr": "the two bytes where a VR stands are none of PS3.5 §6.2",
+    "byte-order": "the first group has its bytes the other way round",
     "explicit": "an Implicit VR data set begins with what is an element of Explicit VR",
     "length-past-cap": "a length reaches past the bytes that are looked at",
     "value-too-long": "a wanted value is longer than is kept",
@@ -137,7 +138,7 @@ class Head:
                 return
         if inflater.broken:
             self._give_up("deflate")
-        elif inflater.taken >= CAP:
+        elif inflater.exhausted:
             self._give_up("no-end")
 
     def _feed(self, view: Buffer, cap: int) -> None:
@@ -186,6 +187,8 @@ class Head:
         unpack, shorts, sequence = encoding.header.unpack_from, encoding.shorts, encoding.sequence
         tags, groups, last, before = self._tags, self._groups, self._last, self._before
         whole = end - 8
+        if before < 0 and at <= whole and self._is_misread(buf, at):
+            return at
         while at <= whole:
             group, element, vr, length = unpack(buf, at)
             tag = group << 16 | element
@@ -207,7 +210,7 @@ class Head:
                     self._before = tag
                     return self._open(group, vr, 0, start)
             after: int = start + length
-            if (tag in tags or group in groups) and vr != sequence and self._is_wanted(tag):
+            if (tag in tags or (groups and group in groups and self._is_wanted(tag))) and vr != sequence:
                 if length > VALUE:
                     return self._give_up("value-too-long", at)
                 if after > end:
@@ -225,8 +228,8 @@ class Head:
         unpack = self._encoding.header.unpack_from
         tags, groups, last, before = self._tags, self._groups, self._last, self._before
         whole = end - 8
-        if before < 0 and at <= whole and _is_explicit(buf[at + 4] | buf[at + 5] << 8):
-            return self._give_up("explicit", at)
+        if before < 0 and at <= whole and self._is_misread(buf, at):
+            return at
         while at <= whole:
             group, element, length = unpack(buf, at)
             tag = group << 16 | element
@@ -241,7 +244,7 @@ class Head:
                 self._before = tag
                 return self._open(group, 0, _IMPLICIT, start)
             after: int = start + length
-            if (tag in tags or group in groups) and self._is_wanted(tag):
+            if tag in tags or (groups and group in groups and self._is_wanted(tag)):
                 if length > VALUE:
                     return self._give_up("value-too-long", at)
                 if after > end:
@@ -308,6 +311,20 @@ class Head:
                 return self._pass(after, end, limit)
         return self._await(at, self._before, 8 if at < end else 0)
 
+    def _is_misread(self, buf: Buffer, at: int) -> bool:
+        """Whether the first element shows that the data set is not in its transfer syntax: what follows would be taken for absent.
+
+        A group of 0800 is group 0008 in the other byte order. The low half of an Implicit VR length that spells a VR is at least 16,705
+        bytes, which no first element has.
+        """
+        group, _, length = self._encoding.item.unpack_from(buf, at)
+        vr = length & 0xFFFF
+        if group and not group & 0xFF:
+            self._give_up("byte-order")
+        elif self._encoding.implicit and (vr in EXPLICIT_LITTLE.shorts or vr in EXPLICIT_LITTLE.longs):
+            self._give_up("explicit")
+        return self.decided
+
     def _open(self, group: int, vr: int, implicit: int, start: int) -> int:
         """Enter what has an undefined length: UN is Implicit LE inside (PS3.5 §6.2.2), a private element is taken as a sequence."""
         if len(self._stack) >= 2 * DEPTH:  # two frames a level
@@ -354,9 +371,7 @@ class Head:
         return self.decided
 
     def _is_wanted(self, tag: int) -> bool:
-        """Whether the value is needed: itself, as a private creator, or by its creator (PS3.5 §7.8)."""
-        if tag in self._tags:
-            return True
+        """Whether an element of a private group is needed: as a creator, or by its creator (PS3.5 §7.8)."""
         low = tag & 0xFF
         if not tag & 0xFF00:
             return low >= 0x10
@@ -370,22 +385,25 @@ class Head:
 
     def _keep(self, tag: int, value: bytes) -> bool:
         """Keep a wanted value; whether all is decided."""
-        group, element = tag >> 16, tag & 0xFFFF
         if tag in self._tags:
             if tag in self.values:
                 self._give_up("twice")
                 return True
             self.values[tag] = value
-        if group in self._groups:
-            if 0x10 <= element <= 0xFF:
-                self._name(group, element, value.strip(b"\0 ").decode("latin-1"))
-            elif element > 0xFF:
-                key = (group, element & 0xFF, self._creators.get(tag >> 8, ""))
-                if key in self.private:
-                    self._give_up("twice")
-                elif key in self._private:
-                    self.private[key] = value
-        return self._is_complete()
+        if tag >> 16 in self._groups:
+            self._keep_private(tag, value)
+        return self._is_complete() if self.unordered else self.decided
+
+    def _keep_private(self, tag: int, value: bytes) -> None:
+        """Keep what an element of a private group says: a creator, or a value known by its creator."""
+        group, element = tag >> 16, tag & 0xFFFF
+        key = (group, element & 0xFF, self._creators.get(tag >> 8, ""))
+        if 0x10 <= element <= 0xFF:
+            self._name(group, element, value.strip(b"\0 ").decode("latin-1"))
+        elif key in self.private:
+            self._give_up("twice")
+        elif element > 0xFF and key in self._private:
+            self.private[key] = value
 
     def _name(self, group: int, element: int, creator: str) -> None:
         """(gggg,00bb) reserves block bb for its creator."""
@@ -404,8 +422,3 @@ class Head:
         self.values = {}
         self.private = {}
         return at
-
-
-def _is_explicit(vr: int) -> bool:
-    """Whether the low half of an Implicit VR length spells a VR: at least 16,705 bytes, never the first element's length."""
-    return vr in EXPLICIT_LITTLE.shorts or vr in EXPLICIT_LITTLE.longs

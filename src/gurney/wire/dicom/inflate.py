@@ -8,6 +8,8 @@ from typing import Final
 
 INFLATED: Final = 1024 * 1024
 """Bytes that come out at most (dicom.md §8)."""
+TAKEN: Final = 256 * 1024
+"""Bytes that go in at most: as many as are looked at of any data set; a whole number of blocks."""
 RATIO: Final = 100
 """Bytes out for one byte in at most, over all that went in."""
 _BLOCK: Final = 1024  # wire bytes inflated at a time, so that neither errors nor the ratio depend on where the bytes were cut
@@ -15,22 +17,27 @@ _PIECE: Final = 64 * 1024  # bytes that come out at a time
 
 
 class Inflater:
-    """One raw deflate stream. `broken` and `ended` are final; nothing is inflated after either."""
+    """One raw deflate stream. `broken`, `ended` and `exhausted` are final; nothing is inflated after any of them."""
 
-    __slots__ = ("_held", "_made", "_stream", "broken", "ended", "taken")
+    __slots__ = ("_held", "_made", "_stream", "_taken", "broken", "ended")
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
         self._held = bytearray()  # less than a block
         self._made = 0
-        self.taken = 0  # wire bytes inflated
+        self._taken = 0  # wire bytes inflated
         self.broken = False
         self.ended = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether as much has gone in as ever may."""
+        return self._taken >= TAKEN
 
     def inflate(self, view: bytes | bytearray | memoryview) -> Iterator[bytes]:
         """What the whole blocks up to the end of `view` inflate to, in pieces of ≤ 64 KiB; stop iterating when no more is needed."""
         at, end = 0, len(view)
-        while at < end and not self.broken and not self.ended:
+        while at < end and not (self.broken or self.ended or self.exhausted):
             step = min(_BLOCK - len(self._held), end - at)
             self._held += view[at : at + step]
             at += step
@@ -41,7 +48,7 @@ class Inflater:
         """What is held back for a whole block, inflated now: the data set has ended."""
         block = bytes(self._held)
         self._held.clear()
-        self.taken += len(block)
+        self._taken += len(block)
         while block and not self.broken and not self.ended:
             try:
                 piece = self._stream.decompress(block, _PIECE)
@@ -53,5 +60,5 @@ class Inflater:
                 yield piece
             self.ended = self._stream.eof
             block = self._stream.unconsumed_tail
-        if self._made > RATIO * self.taken or self._made > INFLATED:
+        if self._made > RATIO * self._taken or self._made > INFLATED:
             self.broken = True
