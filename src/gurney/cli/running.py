@@ -1,0 +1,46 @@
+"""The one place for the verbs that start and end everything: up, down."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gurney.cli import terminal
+from gurney.cli.options import NodeOption, StateOption, client, document, state_folder
+from gurney.errors import GurneyError, NotRunning
+
+
+def up(
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="A new revision if it differs from the newest; without it: the newest.")
+    ] = None,
+    node: NodeOption = None,
+    state: StateOption = None,
+) -> None:
+    """Run: the guard if there is none, and the control process in the foreground."""
+    from gurney.app.control import Wish, main
+
+    text, name = document(file) if file is not None else (None, "gurney.yaml")
+    raise typer.Exit(main(Wish(state_folder(state), text, name, node, terminal.line, terminal.talk)))
+
+
+def down(state: StateOption = None) -> None:
+    """Stop traffic and everything else; unfinished objects get up to 10 s."""
+    from gurney.app.down import down_without_control
+
+    folder = state_folder(state)
+    asked = client(state)
+    try:
+        asked.down()
+    except NotRunning:
+        try:
+            owner: int | None = asked.owner()
+        except NotRunning:
+            owner = None
+        if owner is not None:
+            terminal.talk("the control process does not answer: ending it")
+        down_without_control(folder, owner)
+    except GurneyError:
+        raise
+    terminal.line("down")

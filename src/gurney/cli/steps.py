@@ -1,0 +1,30 @@
+"""The one place for how a plan, or what an apply did, looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gurney.cli import terminal
+from gurney.cli.main import fault_text
+
+
+def show(answer: Mapping[str, Any], *, done: bool = False) -> None:
+    """The steps on stdout, the document's warnings on stderr."""
+    for fault in answer.get("warnings", ()):
+        terminal.talk(fault_text(fault))
+    steps = answer["steps"]
+    if not steps:
+        terminal.line(_nothing(answer, done))
+    for number, step in enumerate(steps, 1):
+        terminal.line(f"{number}. {step['text']}" + (f" (cuts {step['cuts']})" if step.get("cuts") else ""))
+    if done and answer.get("changed") and answer.get("revision") is not None:
+        terminal.line(f"revision {answer['revision']} is served")
+    if answer.get("pending_until"):
+        terminal.line(f"undone at {answer['pending_until']} unless confirmed: gurney confirm")
+
+
+def _nothing(answer: Mapping[str, Any], done: bool) -> str:
+    if done and answer.get("changed"):
+        return "no engine has anything to change"
+    return "nothing to do: this is what is served"

@@ -1,0 +1,342 @@
+"""The one place for what the control process does: from a document to engines that serve it, and back.
+
+Every method may be called from any thread; changes go one at a time. Errors are `GurneyError`s.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gurney.config.overrides import Override, matching
+from gurney.config.overrides import word as checked
+from gurney.control.carry import UNKNOWN, Carrier, Key
+from gurney.control.conditions import APPLY_FAILED, CONFIRM_PENDING, Condition, Conditions, when
+from gurney.control.decide import Decision, decide
+from gurney.control.standing import of_document
+from gurney.engines.engine import Engine, Observed
+from gurney.errors import GurneyError, InputRefused, NotFound, NotRunning
+from gurney.state.last_good import Good, LastGood
+from gurney.state.overrides import Overrides
+from gurney.state.revisions import Revision, Revisions
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the node remembers: the parts of `state.db` that control writes."""
+
+    revisions: Revisions
+    overrides: Overrides
+    last_good: LastGood
+
+
+class Control:
+    """The wanted state and the way to it.
+
+    `clock` gives seconds since the epoch. `node` is `--node` as given, `hostname` the name of this host.
+    """
+
+    def __init__(
+        self,
+        *,
+        memory: Memory,
+        engines: Mapping[str, Engine],
+        clock: Callable[[], float],
+        node: str | None = None,
+        hostname: str = "",
+        progress: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.engines = engines
+        self.conditions = Conditions()
+        self.changing = threading.RLock()
+        self.clock = clock
+        self.hostname = hostname
+        self.node: str | None = None
+        self.revision: Revision | None = None
+        self.decision: Decision | None = None
+        self.overrides: dict[str, Override] = {}
+        self.serving: dict[Key, bytes] = {}
+        self.observed: dict[str, Observed] = {}
+        self._given_node = node
+        self._memory = memory
+        self._progress = progress
+        self._carrier = Carrier(engines, progress)
+
+    # -- starting ---------------------------------------------------------------------------------------------------------------
+
+    def remember(self, processes: Mapping[Key, bool]) -> None:
+        """Learn what is wanted and what runs. `processes` are the engines the guard keeps; nothing is changed."""
+        with self.changing:
+            self.revision = self._memory.revisions.newest()
+            self.overrides = {one.object: one for one in self._memory.overrides.all()}
+            good = {(one.application, one.engine): one for one in self._memory.last_good.all()}
+            for key in processes:
+                self.serving[key] = self._content_of(key, good.get(key))
+
+    def _content_of(self, key: Key, good: Good | None) -> bytes:
+        """What a running engine serves, found by the generation it names; empty when nobody can tell (it is then loaded again)."""
+        application, name = key
+        engine = self.engines[name]
+        generation = engine.observe(application).generation
+        candidates = [good.content] if good is not None else []
+        published = engine.published(application)
+        if published is not None:
+            candidates.append(published)
+        return next((content for content in candidates if engine.generation(content) == generation), UNKNOWN)
+
+    def newest(self) -> Revision | None:
+        """The newest revision that did not fail."""
+        return self._memory.revisions.newest()
+
+    def resume(self) -> dict[str, Any]:
+        """Bring the engines to the newest revision, each application for itself. Raises `InputRefused` when there is none."""
+        with self.changing:
+            if self.revision is None:
+                raise InputRefused("there is no revision to go on with", hint="gurney up FILE")
+            decision = self._decide(self.revision.text, self.revision.file, self.overrides)
+            self._take(decision, self.revision)
+            self.mend()
+            return self._outcome(decision, changed=False)
+
+    def mend(self) -> None:
+        """Carry out what still differs from what is wanted; what refuses stays as it is, with a condition."""
+        with self.changing:
+            if self.decision is None:
+                return
+            moved, refused = self._carrier.each(self.serving, self.decision.wanted, self.decision.order)
+            for one in moved:
+                self._served(one.key, one.content)
+                self.conditions.clear(APPLY_FAILED, one.key[0])
+            for key, error in refused.items():
+                self.conditions.raise_(Condition(APPLY_FAILED, error.message, key[0]), self.clock())
+
+    def forget(self, key: Key) -> None:
+        """This engine was seen to serve something else than it confirmed: what it serves is unknown until `mend`."""
+        with self.changing:
+            self.serving[key] = UNKNOWN
+
+    def keep(self) -> None:
+        """Tell the guard again what is wanted to run; idempotent, after a new guard."""
+        with self.changing:
+            for (application, name), content in self.serving.items():
+                if content != UNKNOWN:
+                    self.engines[name].keep(application, content)
+
+    # -- changes ----------------------------------------------------------------------------------------------------------------
+
+    def plan(self, text: str, file: str) -> dict[str, Any]:
+        """The steps an apply of this document would take; changes nothing. Raises `DocumentRefused`."""
+        decision = self._decide(text, file, self.overrides)
+        return self._outcome(decision, changed=bool(decision.steps))
+
+    def apply(self, text: str, file: str, *, who: str, why: str | None = None, confirm: float | None = None) -> dict[str, Any]:
+        """Make this document the newest revision and what the engines serve; nothing at all when it already is.
+
+        `confirm` seconds: undone then unless confirmed. Raises `DocumentRefused`, `EngineRefused` (then everything is as before).
+        """
+        with self.changing:
+            decision = self._decide(text, file, self.overrides)
+            now = self.clock()
+            until = now + confirm if confirm is not None else None
+            if self.revision is not None and self.revision.text == text:
+                self._reconsider(self.revision, until)
+                if decision.differs:
+                    self._carry(decision, self.revision)
+                return self._outcome(decision, changed=decision.differs)
+            before = self.revision.n if self.revision is not None else None
+            revision = self._memory.revisions.add(text=text, file=file, now=now, who=who, why=why, before=before, pending_until=until)
+            self._carry_new(decision, revision)
+            if until is None:
+                self._settle()
+            return self._outcome(decision, changed=True)
+
+    def undo(self, *, who: str, why: str | None = None) -> dict[str, Any]:
+        """Back to the revision before, as a new revision. Raises `InputRefused` when there is none before."""
+        with self.changing:
+            if self.revision is None or self.revision.before is None:
+                raise InputRefused("there is no revision before this one", hint="gurney apply FILE")
+            return self._return_to(self._memory.revisions.get(self.revision.before), who=who, why=why)
+
+    def confirm(self, *, who: str) -> dict[str, Any]:
+        """The newest revision stays. Raises `InputRefused` when nothing waits for a confirmation."""
+        with self.changing:
+            if self.revision is None or self.revision.pending_until is None:
+                raise InputRefused("nothing waits to be confirmed")
+            self._settle()
+            return {"revision": self.revision.n, "confirmed_by": who}
+
+    def expire(self) -> None:
+        """Undo what nobody confirmed in time and forget overrides whose time is over."""
+        with self.changing:
+            now = self.clock()
+            revision = self.revision
+            if revision is not None and revision.pending_until is not None and revision.pending_until <= now:
+                self._undo_unconfirmed(revision)
+            over = [name for name, one in self.overrides.items() if one.until is not None and one.until <= now]
+            if over:
+                self._progress(f"overrides are over: {', '.join(over)}")
+                self._override({name: one for name, one in self.overrides.items() if name not in over})
+
+    def override(self, glob: str, word: str, *, who: str, why: str | None = None, seconds: float | None = None) -> dict[str, Any]:
+        """Lay a word over every member the glob names. Raises `NotFound`, `InputRefused`, `EngineRefused`."""
+        with self.changing:
+            word = checked(word)
+            names = matching(self._serving_decision().base, glob)
+            if not names:
+                raise NotFound(f"no member is called '{glob}'", hint="APP/POOL/MEMBER, each part may be a glob; `gurney status` lists them")
+            now = self.clock()
+            until = now + seconds if seconds is not None else None
+            self._override({**self.overrides, **{name: Override(name, word, until, why, who, now) for name in names}})
+            return {"objects": list(names), "word": word, "until": when(until) if until is not None else None}
+
+    def lift(self, glob: str) -> dict[str, Any]:
+        """Take the overrides off every member the glob names, also off those the document no longer has."""
+        with self.changing:
+            names = set(matching(self._serving_decision().base, glob)) | ({glob} & set(self.overrides))
+            if not names:
+                raise NotFound(f"no member is called '{glob}'", hint="APP/POOL/MEMBER, each part may be a glob; `gurney status` lists them")
+            lifted = sorted(names & set(self.overrides))
+            if lifted:
+                self._override({name: one for name, one in self.overrides.items() if name not in lifted})
+            return {"objects": sorted(names), "lifted": lifted}
+
+    def explain(self, application: str, service: str, facts: Mapping[str, str]) -> Mapping[str, Any]:
+        """Ask the running engine of the service's application. Raises `NotFound`, `InputRefused`, `NotRunning`."""
+        found = self._serving_decision().document.applications.get(application)
+        if found is None or service not in found.services:
+            raise NotFound(f"there is no service '{application}/{service}'", hint="`gurney status` lists them")
+        engine = next((name for (owner, name) in self.serving if owner == application), None)
+        if engine is None:
+            raise NotRunning(f"nothing runs for application '{application}'")
+        return self.engines[engine].explain(application, service, facts)
+
+    def revisions(self) -> list[dict[str, Any]]:
+        """The newest revisions, newest first, without their texts."""
+        return [revision.as_json() for revision in self._memory.revisions.recent()]
+
+    # -- inside -----------------------------------------------------------------------------------------------------------------
+
+    def _decide(self, text: str, file: str, overrides: Mapping[str, Override]) -> Decision:
+        return decide(text, file, overrides.values(), self.serving, node=self._given_node, hostname=self.hostname)
+
+    def _serving_decision(self) -> Decision:
+        if self.decision is None:
+            raise NotRunning("no document is applied yet")
+        return self.decision
+
+    def _carry_new(self, decision: Decision, revision: Revision) -> None:
+        """A new revision that no engine takes is marked as failed: it is never resumed."""
+        try:
+            self._carry(decision, revision)
+        except GurneyError as error:
+            self._memory.revisions.fail(revision.n, error.message)
+            raise
+
+    def _carry(self, decision: Decision, revision: Revision) -> None:
+        try:
+            moved = self._carrier.all_or_nothing(self.serving, decision.wanted, decision.order)
+        except GurneyError as error:
+            self.conditions.raise_(Condition(APPLY_FAILED, error.message, f"revision {revision.n}"), self.clock())
+            raise
+        for one in moved:
+            self._served(one.key, one.content)
+        self.conditions.clear(APPLY_FAILED)
+        self._take(decision, revision)
+
+    def _served(self, key: Key, content: bytes | None) -> None:
+        application, name = key
+        if content is None:
+            self.serving.pop(key, None)
+            self._memory.last_good.drop(application, name)
+            self.observed.pop(application, None)
+            return
+        self.serving[key] = content
+        good = Good(application, name, self.engines[name].generation(content), content)
+        self._memory.last_good.put(good, self.clock())
+
+    def _take(self, decision: Decision, revision: Revision) -> None:
+        self.decision = decision
+        self.revision = revision
+        self.node = decision.node
+        now = self.clock()
+        self.conditions.hold("document", of_document(decision.document, self.overrides), now)
+        pending = []
+        if revision.pending_until is not None:
+            reason = f"undone at {when(revision.pending_until)} unless confirmed: gurney confirm"
+            pending = [Condition(CONFIRM_PENDING, reason, f"revision {revision.n}")]
+        self.conditions.hold("pending", pending, now)
+
+    def _reconsider(self, revision: Revision, until: float | None) -> None:
+        """The newest document again: with --confirm it waits anew if it still waited, without it is confirmed."""
+        if revision.pending_until is None:
+            return
+        if until is None:
+            self._settle()
+        else:
+            self._memory.revisions.extend(revision.n, until)
+            self._again(revision.n)
+
+    def _settle(self) -> None:
+        if self.revision is not None:
+            self._memory.revisions.settle(self.revision.n)
+            self._again(self.revision.n)
+
+    def _again(self, n: int) -> None:
+        if self.decision is not None:
+            self._take(self.decision, self._memory.revisions.get(n))
+
+    def _undo_unconfirmed(self, revision: Revision) -> None:
+        """Nobody confirmed: back to the newest revision before it that waits for nobody."""
+        target = revision
+        while target.pending_until is not None and target.before is not None:
+            target = self._memory.revisions.get(target.before)
+        if target.pending_until is not None:
+            self._settle()
+            return
+        self._progress(f"revision {revision.n} was not confirmed: back to revision {target.n}")
+        try:
+            self._return_to(target, who="gurney", why=f"revision {revision.n} was not confirmed")
+        except GurneyError:
+            self._memory.revisions.extend(revision.n, self.clock() + 60.0)  # the condition says it; try again in a minute
+            self._again(revision.n)
+
+    def _return_to(self, target: Revision, *, who: str, why: str | None) -> dict[str, Any]:
+        decision = self._decide(target.text, target.file, self.overrides)
+        left = self.revision.n if self.revision is not None else 0
+        reason = why or f"undo of revision {left}"
+        revision = self._memory.revisions.add(
+            text=target.text, file=target.file, now=self.clock(), who=who, why=reason, before=target.before, pending_until=None
+        )
+        self._carry_new(decision, revision)
+        self._settle()
+        return self._outcome(decision, changed=True)
+
+    def _override(self, overrides: dict[str, Override]) -> None:
+        """Durable first: an override that a crash forgets would send traffic where a person said no."""
+        before = self.overrides
+        self._store_overrides(before, overrides)
+        self.overrides = overrides
+        if self.revision is None:
+            return
+        try:
+            self._carry(self._decide(self.revision.text, self.revision.file, overrides), self.revision)
+        except GurneyError:
+            self._store_overrides(overrides, before)
+            self.overrides = before
+            raise
+
+    def _store_overrides(self, before: Mapping[str, Override], after: Mapping[str, Override]) -> None:
+        self._memory.overrides.drop(name for name in before if name not in after)
+        self._memory.overrides.put(one for name, one in after.items() if before.get(name) != one)
+
+    def _outcome(self, decision: Decision, *, changed: bool) -> dict[str, Any]:
+        revision = self.revision
+        return {
+            "revision": revision.n if revision is not None else None,
+            "changed": changed,
+            "steps": list(decision.steps),
+            "warnings": list(decision.warnings),
+            "pending_until": when(revision.pending_until) if revision is not None and revision.pending_until is not None else None,
+        }

@@ -1,0 +1,60 @@
+"""The one place for conditions that follow from the document and from what the engines say, not from an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gurney.config.document import Document
+from gurney.config.overrides import Override
+from gurney.control.conditions import (
+    ACCEPTS_EVERYONE,
+    CHECK_IS_WEAK,
+    ENGINE_SILENT,
+    MEMBER_DOWN,
+    OVERRIDE_UNUSED,
+    POOL_DOWN,
+    Condition,
+)
+from gurney.engines.engine import Observed
+
+
+def of_document(document: Document, overrides: Mapping[str, Override]) -> Iterator[Condition]:
+    """What the document itself leaves open."""
+    members = set()
+    for application in document.applications.values():
+        for service in application.services.values():
+            if not service.accept_from:
+                yield Condition(ACCEPTS_EVERYONE, "no accept_from: whoever reaches the port may send", f"{application.name}/{service.name}")
+        for pool in application.pools.values():
+            for member in pool.members.values():
+                object_ = f"{application.name}/{pool.name}/{member.name}"
+                members.add(object_)
+                if member.check.kind == "tcp":
+                    yield Condition(CHECK_IS_WEAK, "checked by connecting only (tcp): a hung program survives that", object_)
+    for override in overrides.values():
+        if override.object not in members:
+            yield Condition(
+                OVERRIDE_UNUSED, f"the document has no such member; `gurney enable {override.object}` forgets it", override.object
+            )
+
+
+def of_engines(observed: Mapping[str, Observed]) -> Iterator[Condition]:
+    """What each application's engine says; by application."""
+    for application, seen in observed.items():
+        if seen.status is None:
+            yield Condition(ENGINE_SILENT, seen.why or "it does not answer", application)
+            continue
+        for name, pool in _mappings(seen.status.get("pools")):
+            up = 0
+            for member, state in _mappings(pool.get("members")):
+                if state.get("operational") == "down":
+                    yield Condition(MEMBER_DOWN, str(state.get("why") or "down"), f"{application}/{name}/{member}")
+                elif state.get("override") != "disable":
+                    up += 1
+            if not up:
+                yield Condition(POOL_DOWN, "no member is up", f"{application}/{name}")
+
+
+def _mappings(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    return [(key, one) for key, one in value.items() if isinstance(one, Mapping)] if isinstance(value, Mapping) else []

@@ -1,0 +1,103 @@
+"""The one place for what `control` knows of any engine: its interface, and the ground it stands on."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from gurney.disk.faults import Faults
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process as the guard sees it. `since` is seconds since the epoch; `last_exit` says in words how the one before it ended."""
+
+    name: str
+    pid: int | None
+    since: float | None
+    restarts: int
+    adopted: bool
+    state: str
+    last_exit: str | None
+    listeners: tuple[str, ...]
+
+
+class Keeper(Protocol):
+    """What an engine asks of the guard. Every method raises `GuardRefused`, or `NotRunning` when no guard answers."""
+
+    def run(self, name: str, argv: Sequence[str], folder: Path, listeners: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Keep this process alive with these listeners; idempotent."""
+
+    def stop(self, name: str, within: float) -> None:
+        """End it; what it has in hand gets up to `within` seconds."""
+
+    def watch(self) -> socket.socket:
+        """A connection that becomes readable when the guard is gone; the caller's to close. Raises `NotRunning`."""
+
+    def processes(self) -> tuple[Process, ...]:
+        """Every process the guard keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What every engine stands on: the folder of each application, the guard, the crash points, and who hears of long work."""
+
+    folder: Callable[[str], Path]  # application -> its folder, made when missing
+    keeper: Keeper
+    faults: Faults = field(default_factory=Faults)
+    progress: Callable[[str], None] = field(default=lambda text: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an engine says of itself: `generation` is what it serves now, None when it does not answer."""
+
+    running: bool
+    generation: str | None
+    status: Mapping[str, Any] | None
+    why: str = ""
+
+
+class Engine(Protocol):
+    """A running program of one application.
+
+    `content` is the engine's whole wanted configuration as bytes; its SHA-256 is the generation.
+    """
+
+    name: str
+
+    def process(self, application: str) -> str:
+        """The name under which the guard keeps this engine of `application`."""
+
+    def application(self, process: str) -> str | None:
+        """The application whose process has this name; None when it is no process of this engine."""
+
+    def generation(self, content: bytes) -> str:
+        """The generation of `content`."""
+
+    def check(self, application: str, content: bytes) -> None:
+        """Validate `content` whole, without touching anything. Raises `EngineRefused`."""
+
+    def serve(self, application: str, content: bytes, good: bytes | None) -> None:
+        """Stage, publish, run, load, confirm; when any of it fails go back to `good` (None: stop) and raise `EngineRefused`."""
+
+    def back(self, application: str, good: bytes | None) -> None:
+        """Serve `good` again (None: stop), without a way back from there. Raises `EngineRefused`."""
+
+    def keep(self, application: str, content: bytes) -> None:
+        """Tell the guard that it is to run, without loading anything; idempotent. Raises `GuardRefused`."""
+
+    def stop(self, application: str, within: float) -> None:
+        """End it; what it has in hand gets up to `within` seconds. Raises `EngineRefused`."""
+
+    def published(self, application: str) -> bytes | None:
+        """The configuration that stands in the application's folder."""
+
+    def observe(self, application: str) -> Observed:
+        """Ask it what it serves and how it is; never raises."""
+
+    def explain(self, application: str, service: str, facts: Mapping[str, str]) -> Mapping[str, Any]:
+        """Which rule, pool and member would take this. Raises `NotRunning`, `NotFound`, `InputRefused`."""
