@@ -1,0 +1,1 @@
+"""The benchmarks: programs of their own that share no code with what they measure."""
