@@ -27,7 +27,7 @@ quick: setup ## the pure rooms and the gates on layout, in less than a minute
 	@GURNEY_COUNTS=quick $(PYTEST) -q -n 2 -m 'not live' $$($(PYTHON_BIN) -m tools.selection quick)
 
 check: setup ## ruff, mypy --strict, import order, layout of files
-	@.venv/bin/ruff check .
+	@.venv/bin/ruff check --quiet .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy
 	@PYTHONPATH=src .venv/bin/lint-imports --quiet
@@ -50,7 +50,7 @@ chaos: setup peers check ## everything at large counts (<= 60 minutes)
 	@GURNEY_COUNTS=chaos $(PYTEST) -q -s --timeout 3600
 
 format: setup ## ruff's fixes and format
-	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff check --quiet .-fix .
 	@.venv/bin/ruff format .
 
 lock: ## requirements/*.txt anew from pyproject.toml and requirements/*.in (needs uv)

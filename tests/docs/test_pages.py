@@ -55,6 +55,8 @@ def _verb(words: list[str]) -> str | None:
     from tools.reference.verbs import commands as verbs
 
     known = verbs()
+    if words in (["--version"], ["--help"]):
+        return words[0]
     name = next((name for name in (" ".join(words[:2]), words[0]) if name in known), None)
     if name is None:
         return None

@@ -7,7 +7,6 @@ import re
 import pytest
 
 from tests.docs.pages import TOP, pages
-from tools.reference.diagnostics import CODES
 from tools.reference.pages import PAGES
 
 
@@ -26,9 +25,16 @@ def test_the_index_names_every_page() -> None:
 
 
 def test_every_diagnostics_code_is_explained() -> None:
-    """The codes the reader and the lint rules can say are those of the page, no more and no less."""
+    """The codes the reader and the lint rules can say are those of the table, no more and no less."""
+    from gurney.config.codes import CODES
+
     folder = TOP / "src/gurney/config"
-    said = {found for path in folder.rglob("*.py") for found in re.findall(r"GRN-[A-DF-Z]\d{3}", path.read_text(encoding="utf-8"))}
+    said = {
+        found
+        for path in folder.rglob("*.py")
+        if path.name != "codes.py"
+        for found in re.findall(r"GRN-[A-DF-Z]\d{3}", path.read_text(encoding="utf-8"))
+    }
     assert sorted(said) == sorted(CODES)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gurney.config import codes as diagnostic_codes
 from gurney.config import keys, limits, words
 from gurney.config.keys import Key
 from tools.reference.table import code, codes, page, table
@@ -66,3 +67,24 @@ def _amount(value: int, unit: str) -> str:
             if value and value % size == 0:
                 return f"{value // size} {name}"
     return f"{value:,}"
+
+
+GROUPS = (
+    ("The text and the fields", diagnostic_codes.STRUCTURE),
+    ("Not in this version", diagnostic_codes.VERSION),
+    ("Combinations (lint)", diagnostic_codes.LINT),
+)
+
+
+def diagnostics() -> str:
+    """Every code of `gurney check`."""
+    parts = []
+    for title, group in GROUPS:
+        parts += [f"## {title}", table(("code", "what is wrong"), [(code(name), meaning) for name, meaning in group.items()])]
+    return page(
+        "Diagnostics",
+        "`gurney/config/codes.py`",
+        "`gurney check FILE` prints every fault of the file at once, in file order, as `file:line:column: severity CODE: message`, and the way out as a hint. "
+        "An error refuses the document (exit status 2, nothing changed); a warning does not. Codes are stable: one is never used for something else.",
+        *parts,
+    )

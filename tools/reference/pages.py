@@ -16,7 +16,7 @@ def _made_by(module: str, function: str) -> Callable[[], str]:
 PAGES: Mapping[str, Callable[[], str]] = {
     "fields": _made_by("document", "fields"),
     "limits": _made_by("document", "limits_page"),
-    "diagnostics": _made_by("diagnostics", "diagnostics"),
+    "diagnostics": _made_by("document", "diagnostics"),
     "verbs": _made_by("verbs", "verbs"),
     "facts": _made_by("traffic", "facts_page"),
     "checks": _made_by("traffic", "checks"),
