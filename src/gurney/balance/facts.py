@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 from gurney.balance.networks import plain
 from gurney.config import matches
 from gurney.config.document import Pool, Service
 from gurney.config.faults import Unfit
 from gurney.errors import InputRefused
+from gurney.wire.dicom.command import Command
 
 ASSOCIATION: tuple[str, ...] = ("calling_ae", "called_ae", "network", "listener", "implementation")
 COMMAND: tuple[str, ...] = ("request", "sop_class", "sop_instance", "priority", "move_originator", "transfer_syntax")
@@ -48,21 +48,6 @@ PRINT = "1.2.840.10008.5.1.1."  # print management classes (PS3.4 H); storage cl
 REQUESTS: Mapping[int, str] = {0x0001: "store", 0x0010: "get", 0x0020: "find", 0x0021: "move", 0x0030: "echo"}  # PS3.7 E.1
 
 
-class CommandFacts(Protocol):
-    """What is read of a command set; `wire.dicom.command.Command` has it."""
-
-    @property
-    def field(self) -> int: ...
-    @property
-    def sop_class(self) -> str | None: ...
-    @property
-    def sop_instance(self) -> str | None: ...
-    @property
-    def priority(self) -> int | None: ...
-    @property
-    def originator(self) -> str | None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What the head walker must find: depth-0 tags, and private elements by (group, element's low byte, creator)."""
@@ -79,16 +64,15 @@ def association(calling_ae: str, called_ae: str, address: str, listener: str, im
     return {name: value for name, value in found.items() if value}
 
 
-def command(read: CommandFacts, transfer_syntax: str) -> dict[str, str]:
+def command(read: Command, transfer_syntax: str) -> dict[str, str]:
     """The facts of a command set received on a context with `transfer_syntax`."""
-    sop_class = _text(read.sop_class)
     found = {
-        "request": request(read.field, sop_class),
-        "sop_class": sop_class,
-        "sop_instance": _text(read.sop_instance),
-        "priority": "" if read.priority is None else PRIORITIES.get(read.priority, ""),
-        "move_originator": _text(read.originator),
-        "transfer_syntax": transfer_syntax.rstrip("\0 "),
+        "request": request(read.field, read.sop_class),
+        "sop_class": read.sop_class,
+        "sop_instance": read.sop_instance,
+        "priority": PRIORITIES.get(read.priority, ""),
+        "move_originator": read.originator.strip(" "),
+        "transfer_syntax": transfer_syntax,
     }
     return {name: value for name, value in found.items() if value}
 
@@ -172,7 +156,3 @@ def wanted(service: Service, pools: Mapping[str, Pool]) -> Wanted:
         if "patient" in (pool.balance, pool.keep):
             tags |= {DATA["patient_id"], DATA["issuer"]}
     return Wanted(frozenset(tags), tuple(sorted(private)), max(tags))
-
-
-def _text(value: str | None) -> str:
-    return (value or "").rstrip("\0 ").lstrip(" ")
