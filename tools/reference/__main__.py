@@ -12,7 +12,7 @@ def main() -> None:
     folder = Path("docs/reference")
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in PAGES.items():
-        path, text = folder / f"{name}.md", make()
+        path, text = folder / name, make()
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             print(f"docs: {path}")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from gurney.config import codes as diagnostic_codes
 from gurney.config import keys, limits, words
 from gurney.config.keys import Key
+from gurney.config.schema import json_schema
 from tools.reference.table import code, codes, page, table
 
 LISTS = (
@@ -88,3 +91,8 @@ def diagnostics() -> str:
         "An error refuses the document (exit status 2, nothing changed); a warning does not. Codes are stable: one is never used for something else.",
         *parts,
     )
+
+
+def schema_text() -> str:
+    """The JSON Schema of a document, as `gurney schema` prints it."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"

@@ -1,4 +1,4 @@
-"""The one place for which pages docs/reference has: a name and what makes it. A page is imported when it is made."""
+"""The one place for which files docs/reference has: a name and what makes it. What makes a page is imported when it is made."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ def _made_by(module: str, function: str) -> Callable[[], str]:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "fields": _made_by("document", "fields"),
-    "limits": _made_by("document", "limits_page"),
-    "diagnostics": _made_by("document", "diagnostics"),
-    "verbs": _made_by("verbs", "verbs"),
-    "facts": _made_by("traffic", "facts_page"),
-    "checks": _made_by("traffic", "checks"),
-    "statuses": _made_by("traffic", "statuses"),
-    "metrics": _made_by("traffic", "metrics"),
-    "events": _made_by("traffic", "events"),
-    "errors": _made_by("operating", "errors_page"),
-    "conditions": _made_by("operating", "conditions"),
+    "fields.md": _made_by("document", "fields"),
+    "limits.md": _made_by("document", "limits_page"),
+    "diagnostics.md": _made_by("document", "diagnostics"),
+    "verbs.md": _made_by("verbs", "verbs"),
+    "facts.md": _made_by("traffic", "facts_page"),
+    "checks.md": _made_by("traffic", "checks"),
+    "statuses.md": _made_by("traffic", "statuses"),
+    "metrics.md": _made_by("traffic", "metrics"),
+    "events.md": _made_by("traffic", "events"),
+    "errors.md": _made_by("operating", "errors_page"),
+    "conditions.md": _made_by("operating", "conditions"),
+    "gurney.schema.json": _made_by("document", "schema_text"),
 }
