@@ -15,7 +15,7 @@ from typing import Any
 import uvloop
 
 from gurney import __version__
-from gurney.balance import explain, rules, table
+from gurney.balance import explain, facts, keys, rules, table
 from gurney.balance.pins import Pins
 from gurney.deliver.capabilities import Capabilities, address_of
 from gurney.deliver.dispatch import Dispatcher
@@ -26,7 +26,7 @@ from gurney.disk.record import Record
 from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound
 from gurney.intake.dicom.service import LiveService
 from gurney.ledger import Ledger
-from gurney.net import messages
+from gurney.net.answering import Answer, Answering, Operation
 from gurney.net.slabs import Slabs
 from gurney.telemetry.counters import Counters
 from gurney.telemetry.log import Log
@@ -70,12 +70,14 @@ class RouteProcess:
         self._refs = Refs((folder.parent.parent / "keys" / "site.key").read_bytes())
         self._slabs = Slabs()
         self._receiver = Receiver()
-        self._record = Record(folder / "record.db", schema=dict([Ledger.SCHEMA]), wake=loop.call_soon_threadsafe, failed=self._record_failed)
+        self._record = Record(
+            folder / "record.db", schema=dict([Ledger.SCHEMA]), wake=loop.call_soon_threadsafe, failed=self._record_failed
+        )
         self._ledger = Ledger(self._record, loop)
         pins, words = self._remembered()
         self._dispatcher = Dispatcher(loop, Capabilities(words, self._learnt), pins, self._ledger, self._log, self._counters)
         self._services: dict[str, LiveService] = {}
-        self._control = Control(loop, folder / "route.sock", self._operations())
+        self._control = Answering(loop, folder / "route.sock", self._operations())
         self._log.info("route.started", pid=os.getpid(), version=__version__, path=str(folder))
         if (folder / "route.json").exists():
             with contextlib.suppress(GurneyError):  # said in the log; control will say `load` again
@@ -187,9 +189,7 @@ class RouteProcess:
         for name, spec in fresh.services.items():
             live = self._services.get(name)
             if live is None:
-                self._services[name] = LiveService(
-                    self._loop, spec, self._dispatcher, self._slabs, self._refs, self._log, self._counters
-                )
+                self._services[name] = LiveService(self._loop, spec, self._dispatcher, self._slabs, self._refs, self._log, self._counters)
             else:
                 live.use(spec)
         self._serve_listeners()
@@ -206,7 +206,7 @@ class RouteProcess:
                 living[member_name] = before
             else:
                 living[member_name] = LiveMember(
-                    self._loop, name, member, self._dispatcher, self._dispatcher.capabilities, self._receiver
+                    self._loop, name, member, self._dispatcher, self._dispatcher.capabilities, self._receiver, self._counters
                 )
         pool = LivePool(spec, living)
         pool.turn = old.turn if old is not None else 0
@@ -249,7 +249,12 @@ class RouteProcess:
 
     def _conditions(self) -> list[dict[str, Any]]:
         found = [
-            {"code": "unreadable_objects", "reason": f"{service.unreadable} data sets could not be read", "since": self._since, "object": name}
+            {
+                "code": "unreadable_objects",
+                "reason": f"{service.unreadable} data sets could not be read",
+                "since": self._since,
+                "object": name,
+            }
             for name, service in self._services.items()
             if service.unreadable
         ]
@@ -261,19 +266,25 @@ class RouteProcess:
         """What would happen to an object with these facts, as things stand now."""
         if self._table is None or message.get("service") not in self._table.services:
             raise NotFound(f"no service '{message.get('service')}' is served here")
-        service, given = self._table.services[str(message["service"])], dict(message.get("facts", {}))
-        now = self._loop.time()
+        service = self._table.services[str(message["service"])]
+        given = {facts.canonical(name): str(value) for name, value in dict(message.get("facts", {})).items()}
         choice = rules.choose(service, given)
-        views, pin, quiet, turn = {}, None, False, 0
-        if choice.rule is not None:
-            pool = self._dispatcher.pools[choice.rule.pool]
+        if choice.rule is None:
+            told = explain.explain(self._table, service.name, given, {})
+        else:
+            now, pins, pool = self._loop.time(), self._dispatcher.pins, self._dispatcher.pools[choice.rule.pool]
             pair = (given.get("sop_class", ""), given.get("transfer_syntax", ""))
-            views = pool.look(self._dispatcher.capabilities, given.get("calling_ae", ""), pair)
-            key = explain.key_of(pool.spec, given)
+            key = keys.key(pool.spec, given)
             ref = self._refs.ref(key.kind, key.value)
-            pin = self._dispatcher.pins.get(pool.spec.name, ref, now) if key.pinned else None
-            quiet, turn = self._dispatcher.pins.quiet(pool.spec.name, ref, now), pool.turn
-        told = explain.explain(self._table, service.name, given, views, pin, quiet=quiet, turn=turn)
+            told = explain.explain(
+                self._table,
+                service.name,
+                given,
+                {pool.spec.name: pool.look(self._dispatcher.capabilities, given.get("calling_ae", ""), pair)},
+                pins.get(pool.spec.name, ref, now) if key.pinned else None,
+                quiet=pins.quiet(pool.spec.name, ref, now),
+                turn=pool.turn,
+            )
         answer({"ok": True, "explanation": told.as_json()}, ())
 
     # -- stopping
@@ -306,81 +317,3 @@ class RouteProcess:
         self._log.info("route.stopped", exit="0")
         self._log.close()
         self._loop.stop()
-
-
-Answer = Callable[[Mapping[str, Any], Any], None]
-Operation = Callable[[dict[str, Any], list[int], Answer], None]
-
-
-class Control:
-    """route.sock: whoever may open it (0600) asks in lines of JSON and is answered in order."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, path: Path, operations: Mapping[str, Operation]) -> None:
-        self._loop = loop
-        self._path = path
-        self._operations = operations
-        self._listener = messages.listen(path)
-        self._open: dict[socket.socket, tuple[messages.Reader, messages.Writer]] = {}
-        loop.add_reader(self._listener, self._accept)
-
-    def _accept(self) -> None:
-        sock = messages.accept(self._listener)
-        if sock is not None:
-            self._open[sock] = (messages.Reader(sock), messages.Writer(sock))
-            self._loop.add_reader(sock, self._readable, sock)
-
-    def _readable(self, sock: socket.socket) -> None:
-        reader, _ = self._open[sock]
-        try:
-            asked = reader.read()
-        except messages.MessageFault:
-            self._drop(sock)
-            return
-        for message, fds in asked:
-            self._serve(sock, message, fds)
-        if reader.ended:
-            self._drop(sock)
-
-    def _serve(self, sock: socket.socket, message: dict[str, Any], fds: list[int]) -> None:
-        def answer(body: Mapping[str, Any], descriptors: Any = ()) -> None:
-            pair = self._open.get(sock)
-            if pair is None:
-                return
-            try:
-                if not pair[1].put(body, descriptors):
-                    self._loop.add_writer(sock, self._writable, sock)
-            except OSError:
-                self._drop(sock)
-
-        operation = self._operations.get(str(message.get("op")))
-        try:
-            if operation is None:
-                raise InputRefused(f"unknown operation {str(message.get('op'))!r}")
-            operation(message, fds, answer)
-        except GurneyError as error:
-            answer({"ok": False, "message": error.message, **error.problem()})
-
-    def _writable(self, sock: socket.socket) -> None:
-        try:
-            if self._open[sock][1].flush():
-                self._loop.remove_writer(sock)
-        except OSError:
-            self._drop(sock)
-
-    def _drop(self, sock: socket.socket) -> None:
-        pair = self._open.pop(sock, None)
-        if pair is None:
-            return
-        self._loop.remove_reader(sock)
-        self._loop.remove_writer(sock)
-        pair[0].close()
-        pair[1].close()
-        sock.close()
-
-    def close(self) -> None:
-        """Answer nobody any more."""
-        self._loop.remove_reader(self._listener)
-        self._listener.close()
-        for sock in list(self._open):
-            self._drop(sock)
-        messages.remove(self._path)

@@ -16,7 +16,7 @@ from gurney.deliver.transfer import Attempt, Transfer
 from gurney.health.tracker import Change
 from gurney.ledger import Ledger
 from gurney.telemetry.counters import Counters
-from gurney.telemetry.log import Log
+from gurney.telemetry.log import Log, where
 
 OUT_OF_RESOURCES = 0xA700
 PAIR_REFUSED = 0x0122
@@ -286,6 +286,10 @@ class Dispatcher:
         """The operational word of a member changed."""
         report = self._log.info if change.after == "up" else self._log.warning
         report(f"member.{change.after}", pool=member.pool, member=member.spec.name, was=change.before, why=change.why)
+
+    def broke(self, member: LiveMember, error: Exception) -> None:
+        """A defect of ours was met on one of its links."""
+        self._log.error("session.failed", pool=member.pool, member=member.spec.name, error=type(error).__name__, cause=where(error))
 
     def _replay(self, transfer: Transfer, was: str, cause: str) -> None:
         """Another member, with every byte there is; the sender only waits."""

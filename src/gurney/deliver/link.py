@@ -53,6 +53,9 @@ class Ends(Protocol):
     def closed(self, link: Link) -> None:
         """Released or closed while idle."""
 
+    def broke(self, link: Link, error: Exception) -> None:
+        """A defect of ours; `lost`, `failed` or `closed` follows."""
+
 
 class Link:
     """One member association. `key` is the AE titles it was opened with; a link is never shared between two keys."""
@@ -209,6 +212,13 @@ class Link:
     # -- what the member sends
 
     def _readable(self) -> None:
+        try:
+            self._read()
+        except Exception as error:  # one link ends, the process and every other one go on
+            self._ends.broke(self, error)
+            self._gone("a defect in Gurney")
+
+    def _read(self) -> None:
         sock = self._sock
         if sock is None:
             return
@@ -286,7 +296,7 @@ class Link:
         except command.CommandFault:
             self._breach("an answer that cannot be read")
             return
-        if answer.field != command.C_STORE_RSP or answer.responded_id != self._message_id or answer.status is None:
+        if answer.field != command.C_STORE_RQ | command.RESPONSE or answer.responded_id != self._message_id or answer.status is None:
             self._breach("an answer to something else")
             return
         if not self.sent_all and answer.status in (0x0000, 0xB000, 0xB006, 0xB007):

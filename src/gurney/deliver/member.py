@@ -14,9 +14,11 @@ from gurney.deliver.link import Link, Receiver
 from gurney.deliver.transfer import Transfer
 from gurney.deliver.waiting import Waiting
 from gurney.health.checks import CHECKS
+from gurney.health.checks.core import Check
 from gurney.health.tracker import Change, Tracker
 from gurney.net.prober import Probe
 from gurney.net.slabs import SLAB
+from gurney.telemetry.counters import Counters
 
 READ_AHEAD = 8 * SLAB  # bytes of an object not yet whole that are buffered before it may take a contended slot
 RAISE_CAP_SECONDS = 60.0  # a lowered cap is tried upwards so often
@@ -44,6 +46,9 @@ class Hears(Protocol):
     def changed(self, member: LiveMember, change: Change) -> None:
         """The operational word changed."""
 
+    def broke(self, member: LiveMember, error: Exception) -> None:
+        """A defect of ours was met on one of its links."""
+
 
 class LiveMember:
     """One member of one pool as the route process sees it. Times are seconds of the loop's clock."""
@@ -56,14 +61,15 @@ class LiveMember:
         hears: Hears,
         capabilities: Capabilities,
         receiver: Receiver,
+        counters: Counters,
     ) -> None:
         now = loop.time()
         self._loop = loop
         self._hears = hears
         self._capabilities = capabilities
         self._receiver = receiver
+        self._counters = counters
         self._probe: Probe | None = None
-        self._probe_core: object | None = None
         self._multi = False  # it has served two associations at once
         self._raise_at = 0.0
         self._recent: dict[tuple[str, str], dict[Pair, None]] = {}
@@ -78,7 +84,6 @@ class LiveMember:
         self.retired = False
         self.objects_total = 0
         self.failures_total = 0
-        self.checks_total = 0
         self.last_outcome = ""
         self.check_soon = False
 
@@ -254,6 +259,10 @@ class LiveMember:
             self._hears.lost(self, transfer, why, link.sent_all)
         self.pump()
 
+    def broke(self, link: Link, error: Exception) -> None:
+        """A defect of ours met on this link: shown, and only this link ends."""
+        self._hears.broke(self, error)
+
     def closed(self, link: Link) -> None:
         """An idle association has ended."""
         if link in self.links:
@@ -312,33 +321,33 @@ class LiveMember:
             timeout=check.timeout_ms / 1000,
             now=now,
         )
+        held = list(self.links)
         self._probe = Probe(
-            self._loop, self.spec.host, self.spec.port, core, check.timeout_ms / 1000, lambda: self._checked(core, now, list(self.links))
+            self._loop, self.spec.host, self.spec.port, core, check.timeout_ms / 1000, lambda: self._checked(core, now, held)
         )
 
-    def _checked(self, core: object, begun: float, held: list[Link]) -> None:
+    def _checked(self, core: Check, begun: float, held: list[Link]) -> None:
         self._probe = None
         now = self._loop.time()
-        outcome: str = core.outcome  # type: ignore[attr-defined]
-        detail: str = core.detail  # type: ignore[attr-defined]
-        self.checks_total += 1
+        outcome = core.outcome or "answer-timeout"
+        self._counters.add("gurney_dicom_check_total", (self.pool, self.spec.name, outcome))
+        self._counters.seconds("gurney_dicom_check_seconds", (self.pool, self.spec.name)).add(now - begun)
         still = [link for link in held if link in self.links]
-        if outcome in ("answer-timeout", "rejected-busy", "connect-timeout") and still and not self._multi:
-            self._single(still, begun, now)
+        if still and not self._multi and (core.awaiting_accept or outcome == "rejected-busy"):
+            self._single(still, now)
             return
-        if outcome == "ok" and still:
+        if still and core.accepted:
             self._multi = True
             if self.cap < self.spec.max_associations:
                 self.cap = min(self.spec.max_associations, max(self.cap, len(still)) + 1)
                 self._raise_at = now + RAISE_CAP_SECONDS
         self.last_outcome = outcome
-        accepted = dict(core.accepted)  # type: ignore[attr-defined]
-        if accepted:
-            self._capabilities.learn(self.spec, self.spec.calling_ae or CHECK_CALLING_AE, accepted)
-        self._tell(self.tracker.observe(outcome, now, detail))
+        if core.accepted:
+            self._capabilities.learn(self.spec, CHECK_CALLING_AE, core.accepted)
+        self._tell(self.tracker.observe(outcome, now, core.detail or f"{self.spec.check.kind} {1000 * (now - begun):.0f} ms"))
         self.pump()
 
-    def _single(self, held: list[Link], begun: float, now: float) -> None:
+    def _single(self, held: list[Link], now: float) -> None:
         """No AC while we hold an association there: a single-process receiver at work, full and not down."""
         self._lower_cap(len(held))
         self.tracker.observe("answer-timeout", now, "serves one association at a time, ours", busy=True)

@@ -40,7 +40,9 @@ class CheckCore(Protocol):
 class Probe:
     """One run of one check; `done` is called once when the core has an outcome. Its socket is a slot of its own."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, port: int, core: CheckCore, within: float, done: Callable[[], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, host: str, port: int, core: CheckCore, within: float, done: Callable[[], None]
+    ) -> None:
         self._loop = loop
         self._core = core
         self._done: Callable[[], None] | None = done

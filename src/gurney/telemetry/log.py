@@ -34,6 +34,16 @@ def escape(text: str, length: int) -> str:
     return safe if len(safe) <= length and len(text) <= length * 2 else safe[: length - 3] + "..."
 
 
+def where(error: BaseException) -> str:
+    """Where an unexpected error was raised, as file:line of its last three frames: no message, since that may quote a peer's bytes."""
+    frames = []
+    trace = error.__traceback__
+    while trace is not None:
+        frames.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return " ".join(frames[-3:])
+
+
 def redact(field: str, value: object) -> object:
     """A field's value as it may be written. Raises KeyError for an unknown field, ValueError for no value of its kind."""
     kind = FIELDS[field]

@@ -12,7 +12,6 @@ from gurney.deliver.dispatch import Dispatcher
 from gurney.deliver.link import MAX_CONTEXTS
 from gurney.deliver.member import LiveMember
 from gurney.wire.dicom import negotiate, pdu
-from gurney.wire.dicom.sop_classes import is_storage
 
 ASK_SECONDS = 2.0  # in all; what stays unknown is refused this time and learnt in the background
 MAXIMUM = (16_384, 131_072)  # the clamp of the maximum length we advertise
@@ -25,7 +24,13 @@ class Negotiating:
     """One association request being answered; `done` is called once with the outcome and the maximum length to advertise."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, dispatcher: Dispatcher, service: Service, rq: pdu.AssociateRQ, known: dict[str, str], done: Done
+        self,
+        loop: asyncio.AbstractEventLoop,
+        dispatcher: Dispatcher,
+        service: Service,
+        rq: pdu.AssociateRQ,
+        known: dict[str, str],
+        done: Done,
     ) -> None:
         self._loop = loop
         self._capabilities = dispatcher.capabilities
@@ -34,8 +39,10 @@ class Negotiating:
         self._done: Done | None = done
         self._asking = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._groups = self._eligible(dispatcher, known)
-        self._members = {name: member for group in self._groups for name, member in group.items()}
+        self._pools = dispatcher.pools
+        self._known = known
+        self._members: dict[str, LiveMember] = {}
+        self._eligible: dict[str, tuple[tuple[str, ...], ...]] = {}
         outcome = self._evaluate()
         unknown = self._askable(outcome.unknown)
         if unknown:
@@ -50,29 +57,29 @@ class Negotiating:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _eligible(self, dispatcher: Dispatcher, known: dict[str, str]) -> list[dict[str, LiveMember]]:
-        """Members of every pool a rule could still choose; a disabled one not at all, a down one by its last word if it ever had one."""
-        groups: dict[str, dict[str, LiveMember]] = {}
-        classes = {context.abstract for context in self._rq.contexts if is_storage(context.abstract)}
-        for sop_class in classes or {""}:
-            for rule in rules.possible(self._service, {**known, **({"sop_class": sop_class} if sop_class else {})}):
-                pool = dispatcher.pools[rule.pool]
-                groups.setdefault(
-                    rule.pool,
-                    {
-                        f"{rule.pool}/{name}": member
-                        for name, member in pool.members.items()
-                        if member.spec.override != "disable"
-                        and (member.tracker.operational != "down" or self._capabilities.heard_of(member.spec))
-                    },
-                )
-        return list(groups.values())
+    def _pools_for(self, abstract: str) -> tuple[tuple[str, ...], ...]:
+        """By pool that an object of this SOP class could still be sent to, the names of the eligible members."""
+        found = self._eligible.get(abstract)
+        if found is None:
+            possible = dict.fromkeys(rule.pool for rule in rules.possible(self._service, {**self._known, "sop_class": abstract}))
+            found = self._eligible[abstract] = tuple(self._names(pool) for pool in possible)
+        return found
+
+    def _names(self, pool: str) -> tuple[str, ...]:
+        """A disabled member not at all, a down one by its last word if it ever had one."""
+        names = []
+        for name, member in self._pools[pool].members.items():
+            heard = self._capabilities.heard_of(member.spec)
+            if member.spec.override != "disable" and (member.tracker.operational != "down" or heard):
+                names.append(f"{pool}/{name}")
+                self._members[names[-1]] = member
+        return tuple(names)
 
     def _evaluate(self) -> negotiate.Negotiation:
         def word(name: str, abstract: str, transfer: str) -> str:
             return self._capabilities.word(self._members[name].spec, self._rq.calling_ae, abstract, transfer)
 
-        return negotiate.negotiate(self._rq, tuple(tuple(group) for group in self._groups), word, self._service.prefer)
+        return negotiate.negotiate(self._rq, self._pools_for, word, self._service.prefer)
 
     def _askable(self, unknown: Iterable[tuple[str, str, str]]) -> dict[str, list[Pair]]:
         wanted: dict[str, list[Pair]] = defaultdict(list)

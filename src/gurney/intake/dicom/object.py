@@ -8,6 +8,7 @@ from gurney.balance import facts, rules
 from gurney.deliver.transfer import Transfer
 from gurney.wire.dicom.head import Head
 
+
 class Reading:
     """The head of one object on its way: fed with payload until everything wanted is known or cannot be."""
 
@@ -49,4 +50,3 @@ class Reading:
         transfer.rule = choice.rule
         if choice.rule is not None:
             transfer.urgency = choice.rule.urgency
-

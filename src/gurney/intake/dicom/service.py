@@ -21,7 +21,7 @@ from gurney.intake.dicom.session import Session
 from gurney.net import tune
 from gurney.net.slabs import Slabs
 from gurney.telemetry.counters import Counters
-from gurney.telemetry.log import Log
+from gurney.telemetry.log import Log, where
 from gurney.telemetry.rates import Rate
 from gurney.telemetry.refs import Refs
 from gurney.wire.dicom import events
@@ -48,7 +48,7 @@ class LiveService:
         self.counters = counters
         self.sessions: set[Session] = set()
         self.admission = Admission()
-        self.associations_total = self.objects_total = self.bytes_total = self.unreadable = 0
+        self.associations_total = self.objects_total = self.bytes_total = self.unreadable = self.failures = 0
         self.rejects: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter({"stored": 0, "warning": 0, "refused": 0, "unanswered": 0})
         self.use(spec)
@@ -152,14 +152,17 @@ class LiveService:
         self.counters.add("gurney_dicom_aborts_total", (self.name, by, f"{event.source}/{event.reason}"))
         if not event.by_peer:
             self.malformed(session, event.why)
-        self.log.info(
-            "association.aborted", service=self.name, calling_ae=session.calling_ae, peer=session.address, by=by, why=event.why
-        )
+        self.log.info("association.aborted", service=self.name, calling_ae=session.calling_ae, peer=session.address, by=by, why=event.why)
 
     def malformed(self, session: Session, reason: str) -> None:
         """A peer is cut off for what it sent, or did not send in time."""
         self.counters.add("gurney_dicom_malformed_total", (self.name, reason))
         self.log.warning("peer.malformed", service=self.name, peer=session.address, calling_ae=session.calling_ae, reason=reason)
+
+    def broke(self, session: Session, error: Exception) -> None:
+        """A defect of ours was met in this session, which ends."""
+        self.failures += 1
+        self.log.error("session.failed", service=self.name, peer=session.address, error=type(error).__name__, cause=where(error))
 
     def released(self, session: Session) -> None:
         """The sender released."""
@@ -215,9 +218,7 @@ class LiveService:
         self.outcomes[outcome] += 1
         pool = transfer.pool.name if transfer.pool is not None else ""
         member = transfer.attempts[-1].member if transfer.attempts else ""
-        self.counters.add(
-            "gurney_dicom_objects_total", (self.name, self.title(transfer.calling_ae), pool, member, f"{status:04X}")
-        )
+        self.counters.add("gurney_dicom_objects_total", (self.name, self.title(transfer.calling_ae), pool, member, f"{status:04X}"))
         if stored or warning:
             self.counters.add("gurney_dicom_bytes_total", (self.name, pool, member), transfer.size)
         report = self.log.debug if outcome == "stored" else self.log.warning
@@ -267,6 +268,7 @@ class LiveService:
             "rejects": dict(self.rejects),
             "outcomes": dict(self.outcomes),
             "unreadable": self.unreadable,
+            "failures": self.failures,
         }
 
 

@@ -65,6 +65,13 @@ class Session:
     # -- receiving
 
     def _readable(self) -> None:
+        try:
+            self._read()
+        except Exception as error:  # one session ends, the process and every other one go on
+            self._service.broke(self, error)
+            self._gone("a defect in Gurney")
+
+    def _read(self) -> None:
         sock, slab = self._sock, self._room()
         if sock is None:
             return
