@@ -40,9 +40,19 @@ def test_every_diagnostics_code_is_explained() -> None:
 
 def test_every_condition_is_explained_to_operators() -> None:
     from gurney.control.conditions import MEANINGS
+    from tools.reference.operating import OF_ROUTES
 
     text = pages()["docs/operating.md"]
-    assert [name for name in MEANINGS if f"`{name}`" not in text] == []
+    assert [name for name in {**MEANINGS, **OF_ROUTES} if f"`{name}`" not in text] == []
+
+
+def test_every_condition_of_a_route_process_is_in_the_table() -> None:
+    from gurney.balance import policy
+    from tools.reference.operating import OF_ROUTES
+
+    stated = {action.condition for action in policy.TABLE.values() if action.condition}
+    stated |= set(re.findall(r'"code": "(\w+)"', (TOP / "src/gurney/app/route.py").read_text(encoding="utf-8")))
+    assert stated == set(OF_ROUTES)
 
 
 def test_every_verb_stands_in_a_guide() -> None:
