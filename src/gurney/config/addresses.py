@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gurney.config import limits, text
 from gurney.config.document import Listen, Peer
-from gurney.config.faults import Unfit, shown
+from gurney.config.faults import Unfit, printable, shown
 
 _LOOKS_NUMERIC = re.compile(r"[0-9]+(?:\.[0-9]+)+(?:[/:].*)?|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(?:/.*)?|.*/[0-9]+")
 
@@ -85,15 +85,21 @@ def listen(value: str) -> Listen:
     if re.fullmatch(r"[0-9]+", value):
         return Listen("", port(value))
     if value.startswith("*:"):
-        raise Unfit("GRN-S017", f"{shown(value)} is nothing to listen on", f"every address is the port alone: {value[2:]}")
+        raise Unfit("GRN-S017", f"{shown(value)} is no address to listen on", f"every address is the port alone: {printable(value[2:])}")
+    if "%" in value:
+        raise Unfit("GRN-S017", f"{shown(value)} is no address to listen on", "an address without a zone, or the port alone")
     host_text, port_text = _apart(value)
     if port_text is None:
-        hint = f'an IPv6 address with a port needs brackets and quotes: "[{value}]:11112"' if ":" in value else "a port, or ADDRESS:PORT"
-        raise Unfit("GRN-S017", f"{shown(value)} is nothing to listen on", hint)
+        hint = (
+            f'an IPv6 address with a port needs brackets and quotes: "[{printable(value)}]:11112"'
+            if ":" in value
+            else "a port, or ADDRESS:PORT"
+        )
+        raise Unfit("GRN-S017", f"{shown(value)} is no address to listen on", hint)
     address = _ip(host_text)
     if address is None:
         raise Unfit(
-            "GRN-S017", f"{shown(host_text)} is nothing to listen on", "an IP address of this node, or the port alone for all of them"
+            "GRN-S017", f"{shown(host_text)} is no address to listen on", "an IP address of this node, or the port alone for all of them"
         )
     return Listen(address, port(port_text))
 
@@ -101,7 +107,7 @@ def listen(value: str) -> Listen:
 def network(value: str) -> str:
     """An address or network in canonical CIDR form: `10.0.0.31` -> `10.0.0.31/32`."""
     if "%" in value or not value.isascii():
-        raise Unfit("GRN-S017", f"{shown(value)} is no network", "10.0.3.0/24 or 10.0.0.31")
+        raise Unfit("GRN-S017", f"{shown(value)} is no network", "an IP address without a zone, or a network such as 10.0.3.0/24")
     try:
         return str(ipaddress.ip_network(value))
     except ValueError:
@@ -123,10 +129,10 @@ def peer(value: str) -> Peer:
             return Peer("*", network(value))
         return Peer(_peer_name(value), None)
     if not before:
-        raise Unfit("GRN-S024", f"{shown(value)} has no name before @", f"an address alone is any name: {address}")
+        raise Unfit("GRN-S024", f"{shown(value)} has no name before @", f"an address alone is any name: {printable(address)}")
     if not address:
-        raise Unfit("GRN-S024", f"{shown(value)} has no address behind @", f"a name alone is any address: {before}")
-    if not _LOOKS_NUMERIC.fullmatch(address) and text.host_name(address.partition(":")[0]):
+        raise Unfit("GRN-S024", f"{shown(value)} has no address behind @", f"a name alone is any address: {printable(before)}")
+    if not _LOOKS_NUMERIC.fullmatch(address.partition("%")[0]) and text.host_name(address.partition(":")[0]):
         raise Unfit(
             "GRN-S024", f"{shown(address)} is no sender address", "host names are no sender addresses: write an IP address or network"
         )

@@ -68,11 +68,16 @@ class Unfit(Exception):
         self.hint = hint
 
 
-def shown(text: str) -> str:
-    """`text` in quotes, fit for a terminal: at most 64 characters, what does not print is escaped."""
+def printable(text: str) -> str:
+    """`text` fit for a terminal: at most 64 characters, what does not print is escaped."""
     cut = text[: limits.SHOWN_CHARACTERS]
     safe = "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in cut)
-    return f"'{safe}{'…' if len(text) > len(cut) else ''}'"
+    return f"{safe}…" if len(text) > len(cut) else safe
+
+
+def shown(text: str) -> str:
+    """`text` as `printable` gives it, in quotes."""
+    return f"'{printable(text)}'"
 
 
 def _holders(path: str) -> Iterator[str]:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gurney.config import keys, text
-from gurney.config.faults import Faults, Unfit, shown
+from gurney.config.faults import Faults, Unfit, printable, shown
 from gurney.config.tree import Entries, Items, Node, Scalar
 
 T = TypeVar("T")
 
+_A = {kind: f"a {kind}" for kind in keys.KINDS} | {"application": "an application", "limits": "limits"}
 _SHAPES = {Scalar: "a text", Items: "a list", Entries: "a mapping"}
 
 
@@ -63,7 +64,7 @@ class Desk:
             return text.word(value, known, what, lambda given, among: self.faults.guess(given, [*among, *later]))
 
         if isinstance(node, Scalar) and node.sound and node.text in later:
-            self.later(node.at, f"{key}: {node.text}", path, f"this version has {', '.join(known)}")
+            self.later(node.at, f"{key}: {printable(node.text)}", path, f"this version has {', '.join(known)}")
             return None
         return self.value(node, path, parse)
 
@@ -113,7 +114,7 @@ class Fields:
             if known is None:
                 hint = self.desk.faults.guess(name, table) or _keys_hint(self._kind)
                 home = _home(name, self._kind)
-                self.desk.wrong(key, self.under(name), "GRN-S009", f"unknown key {shown(name)} in a {self._kind}", home or hint)
+                self.desk.wrong(key, self.under(name), "GRN-S009", f"unknown key {shown(name)} in {_A[self._kind]}", home or hint)
             elif known.later:
                 self.desk.later(key.at, name, self.under(name))
         if not silent:
@@ -123,7 +124,7 @@ class Fields:
 
     def _what(self) -> str:
         last = self.path.rpartition(".")[2]
-        return f"{self._kind} {shown(last)}" if self._kind in ("application", "service", "pool", "member", "site") else f"a {self._kind}"
+        return f"{self._kind} {shown(last)}" if self._kind in ("application", "service", "pool", "member", "site") else _A[self._kind]
 
     def under(self, name: str) -> str:
         """The document path of a key."""
@@ -176,5 +177,5 @@ def _home(name: str, kind: str) -> str | None:
     """Where a key that is unknown here belongs."""
     for other in _NEAR_KINDS.get(kind, ()):
         if any(key.name == name and not key.later for key in keys.KINDS[other]):
-            return f"'{name}' is a key of a {other}"
+            return f"'{name}' is a key of {_A[other]}"
     return None

@@ -33,7 +33,7 @@ def _size(value: int) -> str:
 
 
 DOCUMENT = (
-    Key("gurney", "version", "the document's version", required=True),
+    Key("gurney", "version", "the document's version: 1", required=True),
     Key("sites", "sites", "the places with their jurisdiction and nodes; omitted: one node at one site"),
     Key("applications", "applications", "the clinical systems, each with its own balancer", required=True),
 )
@@ -44,12 +44,12 @@ SITE = (
 )
 APPLICATION = (
     Key("services", "services", "what senders reach", required=True),
-    Key("pools", "pools", "where it goes", required=True),
+    Key("pools", "pools", "the name of one of the application's pools", required=True),
     Key("limits", "limits", "defaults of the services' limits"),
     *_later("any", "spool"),
 )
 SERVICE = (
-    Key("protocol", "protocol", "what is spoken", required=True),
+    Key("protocol", "protocol", "what is spoken: dicom", required=True),
     Key("listen", "listen", "port, address:port, or a list", required=True),
     Key("ae_title", "ae_title", "the called AE title that is admitted; omitted: any"),
     Key("accept_from", "accept_from", "who may call: NAME@ADDRESS entries; omitted: everyone (a condition says so)"),
@@ -77,7 +77,7 @@ LIMITS = (
 RULE = (
     Key("name", "name", "what explain and the ledger call it; omitted: rule-N"),
     Key("match", "match", "facts and the globs they must fit; omitted: everything"),
-    Key("pool", "pool_name", "where it goes", required=True),
+    Key("pool", "pool_name", "the name of one of the application's pools", required=True),
     Key("urgency", "urgency", "who goes first, who is shed first", words.URGENCIES[1]),
     *_later("any", "copy_to", "delivery", "discard", "waiting_room"),
 )
@@ -95,7 +95,7 @@ POOL = (
     *_later("any", "nak", "retry", "fallback", "agent"),
 )
 MEMBER = (
-    Key("address", "target", "NAME@HOST:PORT, HOST:PORT, or with the keys below HOST", required=True),
+    Key("address", "target", "NAME@HOST:PORT or HOST:PORT; with keys for the rest HOST", required=True),
     Key("ae_title", "ae_title", "the called AE title sent to it; omitted: the sender's is passed on"),
     Key("port", "port", "where the address has none"),
     Key("weight", "weight", "its share of new studies", str(limits.WEIGHT)),

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from gurney.config import addresses, limits, text, words
 from gurney.config.document import Check, Member, Pool
-from gurney.config.faults import Unfit, shown
+from gurney.config.faults import Unfit, printable, shown
 from gurney.config.fields import Desk, Fields
 from gurney.config.tree import Entries, Items, Node, Scalar
 
@@ -42,7 +42,7 @@ def pool(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> Pool:
         members = _members(desk, node, f"{path}.members", path, _Defaults(limits.WEIGHT, None, CHECK))
         return Pool(name, path, words.BALANCES[0], words.KEEPS[0], None, members)
     if isinstance(node, Scalar) and node.sound:
-        desk.wrong(node, path, "GRN-S011", "a pool is a list of members or a mapping", f"[{node.text}]")
+        desk.wrong(node, path, "GRN-S011", "a pool is a list of members or a mapping", f"[{printable(node.text)}]")
         return Pool(name, path, words.BALANCES[0], words.KEEPS[0], None, {})
     fields = desk.open(node, path, "pool", key.at)
     if fields is None:
@@ -189,7 +189,7 @@ def _members(desk: Desk, node: Node, path: str, pool_path: str, defaults: _Defau
         count = len(node.items)
     else:
         if node.sound:
-            desk.wrong(node, path, "GRN-S011", "members are a list or a mapping", f"[{node.text}]")
+            desk.wrong(node, path, "GRN-S011", "members are a list or a mapping", f"[{printable(node.text)}]")
         desk.faults.breaks(path)
         return found
     if count == 0:
@@ -203,7 +203,10 @@ def _listed_member(desk: Desk, item: Node, at_path: str, path: str, defaults: _D
     member = _member(desk, None, item, at_path, item.at, defaults)
     if member is None:
         return None
-    if desk.value(Scalar(member.name, item.at), at_path, text.member_name) is None:
+    try:
+        text.member_name(member.name)
+    except Unfit as unfit:
+        desk.wrong(item, at_path, unfit.code, unfit.message, f"give it another one: members: {{NAME: {member.name}@…}}")
         return None
     under = f"{path}.{member.name}"
     desk.marks.setdefault(under, item.at)

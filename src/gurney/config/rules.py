@@ -7,7 +7,7 @@ from itertools import islice
 
 from gurney.config import addresses, limits, matches, text, words
 from gurney.config.document import Rule
-from gurney.config.faults import Unfit, shown
+from gurney.config.faults import Unfit, printable, shown
 from gurney.config.fields import Desk, Fields
 from gurney.config.tree import Entries, Items, Node, Scalar
 
@@ -46,8 +46,8 @@ def _only_pool(service: Fields, pools: Collection[str]) -> tuple[Rule, ...]:
     if len(pools) == 1:
         return (Rule("rule-1", service.path, {}, next(iter(pools))),)
     if pools:
-        names = ", ".join(islice(pools, 5))
-        message = f"service {shown(service.path.rpartition('.')[2])} has no rules and the application {len(pools)} pools"
+        names = ", ".join(map(printable, islice(pools, 5)))
+        message = f"service {shown(service.path.rpartition('.')[2])} has no rules, and the application has {len(pools)} pools"
         service.desk.faults.add(service.at, "GRN-S010", message, f"rules: [{{pool: NAME}}] with one of {names}", path=service.path)
     return ()
 
@@ -61,7 +61,9 @@ def _rule(desk: Desk, node: Node, path: str, number: int, pools: Collection[str]
 
     def pool(given: str) -> str:
         if given not in pools:
-            hint = desk.faults.guess(given, pools) or (f"the application has {', '.join(islice(pools, 8))}" if pools else None)
+            hint = desk.faults.guess(given, pools) or (
+                f"the application has {', '.join(map(printable, islice(pools, 8)))}" if pools else None
+            )
             raise Unfit("GRN-S012", f"pool {shown(given)} is not defined", hint)
         return given
 

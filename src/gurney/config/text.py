@@ -31,7 +31,8 @@ def integer(text: str, lowest: int, highest: int, what: str = "a number") -> int
         raise Unfit("GRN-S014", f"{shown(text)} is not {what}", f"digits only, {lowest} to {highest}")
     value = int(text)
     if not lowest <= value <= highest:
-        raise Unfit("GRN-S014", f"{text} is out of range", f"{lowest} to {highest}")
+        message = f"{text} is out of range" if what == "a number" else f"{text} is not {what}"
+        raise Unfit("GRN-S014", message, f"{lowest} to {highest}")
     return value
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from gurney.config import limits
-from gurney.config.faults import Faults, shown
+from gurney.config.faults import Faults, printable, shown
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -35,6 +35,7 @@ class Scalar:
     text: str
     at: tuple[int, int]
     sound: bool = True
+    null: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _refuse_characters(text: str, faults: Faults) -> str:
                 (line, column),
                 "GRN-S002",
                 f"character U+{ord(letter):04X} is not allowed",
-                "control, direction and line-separator characters",
+                "take it out: one could not see what the document says",
             )
         last = line
     return _FORBIDDEN_IN_FILE.sub(_STAND_IN, text)
@@ -155,8 +156,9 @@ class _Grower:
         elif self._documents > 1:
             self._count(at)
         elif isinstance(event, yaml.AliasEvent):
-            message = f"alias *{event.anchor} is not allowed"
-            self._faults.add(at, "GRN-S004", message, f'write the value out, or quote it if the text is meant: "*{event.anchor}"')
+            name = printable(event.anchor)
+            hint = f'write the value out, or quote it if the text is meant: "*{name}"'
+            self._faults.add(at, "GRN-S004", f"alias *{name} is not allowed", hint)
             self._add(Scalar("", at, sound=False))
         elif isinstance(event, yaml.ScalarEvent):
             self._node(event, at)
@@ -169,7 +171,7 @@ class _Grower:
             self._open.append(_Open(isinstance(event, yaml.MappingStartEvent), at))
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             done = self._open.pop()
-            self._add(self._entries(done) if done.mapping else Items(tuple(done.children), done.at))
+            self._add(self._entries(done) if done.mapping else self._items(done))
 
     def _count(self, at: tuple[int, int]) -> None:
         self._nodes += 1
@@ -180,7 +182,7 @@ class _Grower:
     def _node(self, event: Any, at: tuple[int, int]) -> None:
         self._count(at)
         if event.anchor is not None:
-            self._faults.add(at, "GRN-S004", f"anchor &{event.anchor} is not allowed", "write the value out where it is needed")
+            self._faults.add(at, "GRN-S004", f"anchor &{printable(event.anchor)} is not allowed", "write the value out where it is needed")
         if event.tag is not None:
             self._faults.add(at, "GRN-S004", f"tag {shown(event.tag)} is not allowed", "every value is text; the field says what it means")
 
@@ -188,18 +190,18 @@ class _Grower:
         if self._open:
             self._open[-1].children.append(node)
         else:
+            self._no_null(node)
             self.root = node
+
+    def _no_null(self, node: Node) -> None:
+        if isinstance(node, Scalar) and node.null:
+            self._faults.add(node.at, "GRN-S007", "there is no null", "leave the key out, or quote the text if it is meant")
 
     def _scalar(self, event: Any, at: tuple[int, int]) -> Scalar:
         """The text checked as it is stored: characters first, then NFC, never a normalised copy (reliability.md §5)."""
         text: str = event.value
         if not event.style and text in _NULLS:
-            is_key = bool(self._open) and self._open[-1].mapping and len(self._open[-1].children) % 2 == 0
-            if text != "" or not is_key:
-                self._faults.add(at, "GRN-S007", "there is no null", "leave the key out, or quote the text if it is meant")
-            else:
-                self._faults.add(at, "GRN-S007", "a key without a name")
-            return Scalar("", at, sound=False)
+            return Scalar("", at, sound=False, null=True)
         if len(text) > limits.SCALAR_CHARACTERS:
             self._faults.add(at, "GRN-S006", f"longer than {limits.SCALAR_CHARACTERS} characters")
             return Scalar("", at, sound=False)
@@ -207,21 +209,31 @@ class _Grower:
         if bad is not None:
             source = self._text[event.start_mark.index : event.end_mark.index]
             if _STAND_IN not in source:  # else it was said when the file's characters were looked at
-                self._faults.add(at, "GRN-S002", f"character U+{ord(bad.group()):04X} is not allowed", "one line of printable text")
+                self._faults.add(
+                    at, "GRN-S002", f"character U+{ord(bad.group()):04X} is not allowed", "one line of printable text is expected"
+                )
             return Scalar("", at, sound=False)
         if not unicodedata.is_normalized("NFC", text):
             self._faults.add(at, "GRN-S003", f"{shown(text)} is not in Unicode's composed form (NFC)", "type the letters anew")
             return Scalar("", at, sound=False)
         return Scalar(text, at)
 
+    def _items(self, done: _Open) -> Items:
+        for node in done.children:
+            self._no_null(node)
+        return Items(tuple(done.children), done.at)
+
     def _entries(self, done: _Open) -> Entries:
         pairs: list[tuple[Scalar, Node]] = []
         seen: dict[str, tuple[int, int]] = {}
-        for key, value in zip(done.children[0::2], done.children[1::2], strict=False):
+        for key, value in self._whole_tags(list(zip(done.children[0::2], done.children[1::2], strict=False))):
+            self._no_null(value)
             if not isinstance(key, Scalar):
                 self._faults.add(
                     key.at, "GRN-S011", "a key is one text, not a list or mapping", "a value that starts with [ or { needs quotes"
                 )
+            elif key.null:
+                self._faults.add(key.at, "GRN-S007", "a key without a name")
             elif not key.sound:
                 continue
             elif key.text == "<<":
@@ -233,3 +245,29 @@ class _Grower:
                 seen[key.text] = key.at
                 pairs.append((key, value))
         return Entries(tuple(pairs), done.at)
+
+    def _whole_tags(self, pairs: list[tuple[Node, Node]]) -> Iterator[tuple[Node, Node]]:
+        """In braces YAML cuts `tag(0010,0040)` at its commas: said once, and put together again so that nothing follows from it."""
+        at = 0
+        while at < len(pairs):
+            end = self._tag_end(pairs, at)
+            key, value = pairs[end][0], pairs[end][1]
+            if end > at:
+                whole = ",".join(part.text for part, _ in pairs[at : end + 1] if isinstance(part, Scalar))
+                key = Scalar(whole, pairs[at][0].at)
+                self._faults.add(key.at, "GRN-S021", f"the key {shown(whole)} needs quotes in braces", f'{{"{printable(whole)}": …}}')
+            yield key, value
+            at = end + 1
+
+    @staticmethod
+    def _tag_end(pairs: list[tuple[Node, Node]], at: int) -> int:
+        """The pair that ends a tag cut at its commas; `at` itself when there is none."""
+        first = pairs[at][0]
+        if isinstance(first, Scalar) and first.text.startswith("tag(") and ")" not in first.text:
+            for end in range(at, min(at + 3, len(pairs))):
+                key, value = pairs[end]
+                if isinstance(key, Scalar) and key.text.endswith(")"):
+                    return end
+                if not (isinstance(value, Scalar) and value.null):
+                    break
+        return at
