@@ -77,6 +77,7 @@ class RouteProcess:
         pins, words = self._remembered()
         self._dispatcher = Dispatcher(loop, Capabilities(words, self._learnt), pins, self._ledger, self._log, self._counters)
         self._services: dict[str, LiveService] = {}
+        self._leaving: list[LiveService] = []  # no longer in the document, their associations end between objects
         self._control = Answering(loop, folder / "route.sock", self._operations())
         self._log.info("route.started", pid=os.getpid(), version=__version__, path=str(folder))
         if (folder / "route.json").exists():
@@ -105,8 +106,11 @@ class RouteProcess:
     def _tick(self) -> None:
         now = self._loop.time()
         self._dispatcher.tick(now)
-        for service in self._services.values():
+        for service in (*self._services.values(), *self._leaving):
             service.tick(now)
+        for service in [service for service in self._leaving if not service.sessions]:
+            self._leaving.remove(service)
+            service.close()
         if now >= self._expire_at:
             self._expire_at = now + EXPIRE_SECONDS
             self._dispatcher.pins.expire(now)
@@ -185,7 +189,9 @@ class RouteProcess:
         was, self._generation, self._table = self._generation, generation, fresh
         self._dispatcher.replace({name: self._pool(name, fresh) for name in fresh.pools})
         for name in [name for name in self._services if name not in fresh.services]:
-            self._services.pop(name).close()
+            leaving = self._services.pop(name)
+            leaving.end()
+            self._leaving.append(leaving)
         for name, spec in fresh.services.items():
             live = self._services.get(name)
             if live is None:

@@ -114,8 +114,9 @@ class Link:
 
     def _on_accepted(self, event: events.Accepted) -> None:
         for context in event.ac.contexts:
-            if context.result == 0 and context.id % 2 == 1 and context.id // 2 < len(self.asked):
-                self.accepted[self.asked[context.id // 2]] = context.id
+            pair = self.asked[context.id // 2]  # the core leaves out what was not asked for
+            if context.result == pdu.ACCEPTED and context.transfer == pair[1]:
+                self.accepted[pair] = context.id
         self.peer_maximum = event.ac.max_length
         self.state = "open"
         self.idle_since = self.progress_at = self._loop.time()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _ROOM = 32_768  # a slab with less room left than this is full
 _AHEAD = 4 * SLAB  # bytes of an object received and not yet with its member, beyond which its sender is not read
 _WAITING = 8 * SLAB  # the same while no member has been given the object
+_CUT = 11  # bytes of a header that can be left over (`Upper.receive`)
 _WATCH_SECONDS = 5.0
 
 
@@ -40,6 +41,7 @@ class Session:
         self._outbox = Outbox(sock)
         self._slab: Slab | None = None
         self._position = 0
+        self._tail = b""
         self._reading: Reading | None = None
         self._negotiating: Negotiating | None = None
         self._contexts: dict[int, tuple[str, str]] = {}
@@ -106,11 +108,12 @@ class Session:
             fresh = self._service.slabs.lease()
         if fresh is None:
             return None
+        rest = self._tail if slab is None else slab.view[self._position : slab.fill]
+        fresh.view[: len(rest)] = rest
+        fresh.fill, self._tail = len(rest), b""
         if slab is not None:
-            rest = slab.fill - self._position
-            fresh.view[:rest] = slab.view[self._position : slab.fill]
-            fresh.fill = rest
-            if self.transfer is None or not any(run.slab is slab for run in self.transfer.runs):
+            kept = self.transfer is not None and any(run.slab is slab for run in self.transfer.runs)
+            if not kept:
                 self._service.slabs.give_back(slab)
         self._slab, self._position = fresh, 0
         return fresh
@@ -128,10 +131,11 @@ class Session:
         self._throttle()
 
     def _tidy(self) -> None:
-        """Between objects an idle association holds no memory."""
+        """Between messages an association holds no memory but a cut header: half a PDU must not cost us a slab."""
         slab = self._slab
-        if slab is None or self.transfer is not None or self._position != slab.fill:
+        if slab is None or self.transfer is not None or slab.fill - self._position > _CUT:
             return
+        self._tail = bytes(slab.view[self._position : slab.fill])
         self._slab, self._position = None, 0
         self._service.slabs.give_back(slab)
 
@@ -264,7 +268,6 @@ class Session:
         assert self._rq is not None
         transfer = self._new_transfer(event, request, context)
         self._reading = Reading(transfer, self._service.wanted, self._known)
-        self._core.want_payload = True
 
     def _new_transfer(self, event: events.CommandSet, request: command.Command, context: tuple[str, str]) -> Transfer:
         assert self._rq is not None
@@ -385,6 +388,7 @@ class Session:
     def _reply(self, context_id: int, data: bytes) -> None:
         """One answer in one write; the next message may begin."""
         self._core.hold = False
+        self._core.want_payload = True  # the next command and the head of its data set may come in one read
         self._send(pdv.fragment_command(context_id, data, self._core.peer_maximum))
 
     def _send(self, data: bytes) -> None:
