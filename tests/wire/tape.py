@@ -18,12 +18,12 @@ RQ = pdu.AssociateRQ(
     calling_ae="CT1",
     contexts=(pdu.ContextRQ(1, VERIFICATION, (IMPLICIT,)), pdu.ContextRQ(3, CT, (IMPLICIT,)), pdu.ContextRQ(5, CT, ("1.2.3",))),
 )
-TAKEN = (pdu.ContextAC(1, 0, IMPLICIT), pdu.ContextAC(3, 0, IMPLICIT), pdu.ContextAC(5, 3))
 
 
-def ac_for(rq: pdu.AssociateRQ, contexts: tuple[pdu.ContextAC, ...] = TAKEN) -> pdu.AssociateAC:
-    """An AC for a request."""
-    return pdu.AssociateAC(ae_bytes=rq.ae_bytes, contexts=contexts)
+def ac_for(rq: pdu.AssociateRQ) -> pdu.AssociateAC:
+    """An AC that takes what is proposed in Implicit LE."""
+    contexts = (pdu.ContextAC(c.id, *((0, IMPLICIT) if IMPLICIT in c.transfers else (4, ""))) for c in rq.contexts)
+    return pdu.AssociateAC(ae_bytes=rq.ae_bytes, contexts=tuple(contexts))
 
 
 AC = pdu.AssociateAC.decode(ac_for(RQ).encode())
@@ -162,7 +162,7 @@ class Caller:
         assert (event.payload is not None) == self.upper.want_payload
         spans = event.payload or array("I")
         for start, end in zip(spans[::2], spans[1::2], strict=True):
-            assert event.start < start < end <= event.end
+            assert event.start <= start < end <= event.end
             message.payload += buf[start:end]
         message.largest = max(message.largest, event.largest)
         message.whole = event.last

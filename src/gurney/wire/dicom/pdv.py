@@ -175,7 +175,7 @@ class Inbound:
             pos += step
         if spans is not None:
             for offset in ids[first:]:
-                if offset + 2 < end:
+                if size and offset + 2 < end:
                     spans.append(offset + 2)
                     spans.append(min(offset + 2 + size, end))
         if pos > end:
