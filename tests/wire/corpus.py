@@ -67,18 +67,19 @@ def _transfer_syntax(whole: Dataset) -> str:
     return "1.2.840.10008.1.2" if implicit else "1.2.840.10008.1.2.1" if little else "1.2.840.10008.1.2.2"
 
 
-def depth_0(data: bytes, transfer_syntax: str) -> dict[int, bytes]:
-    """The raw values of depth 0 that pydicom finds in a data set. Sequences and fragments have none; of a repeated tag the last counts."""
+def elements(data: bytes, transfer_syntax: str) -> Iterator[tuple[int, bytes | None]]:
+    """(tag, raw value) of what pydicom finds at depth 0, in the order of the data set; None for a sequence and for fragments."""
     syntax = UID(transfer_syntax)
     if syntax.is_deflated:
-        data = zlib.decompress(data, -zlib.MAX_WBITS)
-    values: dict[int, bytes] = {}
+        data = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data)
     for element in data_element_generator(BytesIO(data), syntax.is_implicit_VR, syntax.is_little_endian):
         plain = isinstance(element, RawDataElement) and element.VR != "SQ" and element.length != 0xFFFFFFFF
-        values.pop(int(element.tag), None)
-        if plain:
-            values[int(element.tag)] = element.value or b""
-    return values
+        yield int(element.tag), (element.value or b"") if plain else None
+
+
+def _depth_0(data: bytes, transfer_syntax: str) -> dict[int, bytes]:
+    """The raw values of depth 0; of a repeated tag the last counts, as in pydicom's `Dataset`."""
+    return {tag: value for tag, value in dict(elements(data, transfer_syntax)).items() if value is not None}
 
 
 def _read(path: Path) -> Sample | None:
@@ -88,7 +89,7 @@ def _read(path: Path) -> Sample | None:
         try:
             whole = pydicom.dcmread(path, force=True)
             data, syntax = content[_data_offset(content) :], _transfer_syntax(whole)
-            return Sample(path.name, path, syntax, data, whole, depth_0(data, syntax)) if len(whole) else None
+            return Sample(path.name, path, syntax, data, whole, _depth_0(data, syntax)) if len(whole) else None
         except Exception:  # what pydicom cannot read has no oracle
             return None
 
