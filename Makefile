@@ -27,11 +27,13 @@ quick: setup ## the pure rooms and the gates on layout, in less than a minute
 	@GURNEY_COUNTS=quick $(PYTEST) -q -n 2 -m 'not live' $$($(PYTHON_BIN) -m tools.selection quick)
 
 check: setup ## ruff, mypy --strict, import order, layout of files
-	@.venv/bin/ruff check --quiet .
-	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy
-	@PYTHONPATH=src .venv/bin/lint-imports --quiet
-	@$(PYTEST) -q tests/layout
+	@status=0; \
+	.venv/bin/ruff check --quiet . || status=1; \
+	.venv/bin/ruff format --check . >/dev/null 2>&1 || { .venv/bin/ruff format --check . 2>&1 | grep -E -- '-->'; echo "make format mends these"; status=1; }; \
+	.venv/bin/mypy || status=1; \
+	PYTHONPATH=src .venv/bin/lint-imports | tail -n 6; [ $${PIPESTATUS[0]} = 0 ] || status=1; \
+	$(PYTEST) -q tests/layout || status=1; \
+	exit $$status
 
 live: setup peers ## real programs on loopback, each test with its counts: make live ONLY=dicom | dicom-17 | reliability
 	@$(PYTEST) -q -s -m live -k "$$($(PYTHON_BIN) -m tools.selection live $(ONLY))" tests/live
