@@ -22,11 +22,11 @@ RQ = pdu.AssociateRQ(
 
 def ac_for(rq: pdu.AssociateRQ) -> pdu.AssociateAC:
     """An AC that takes what is proposed in Implicit LE."""
-    contexts = (pdu.ContextAC(c.id, *((0, IMPLICIT) if IMPLICIT in c.transfers else (4, ""))) for c in rq.contexts)
+    contexts = (pdu.ContextAC(c.id, *((0, IMPLICIT) if IMPLICIT in c.transfers else (4, IMPLICIT))) for c in rq.contexts)
     return pdu.AssociateAC(ae_bytes=rq.ae_bytes, contexts=tuple(contexts))
 
 
-AC = pdu.AssociateAC.decode(ac_for(RQ).encode())
+AC = pdu.AssociateAC.decode(ac_for(pdu.AssociateRQ.decode(RQ.encode())).encode())
 
 
 def command(data_set: int | None = 0, size: int = 0) -> bytes:

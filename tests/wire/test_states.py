@@ -164,9 +164,9 @@ def answered(caller: Caller, action: str, event: int, trace: list[object]) -> No
         "AR-3": (["Released", "Close", "Closed"], b""),
         "AR-4": (["send"], pdu.RELEASE_RP),
         "AR-5": (["Closed"], b""),
-        "AR-8": (["ReleaseRequested"], b""),
+        "AR-8": (["ReleaseRequested"] * (not caller.upper.accepting), b""),  # the accepting side is told when it may answer
         "AR-9": (["send"], pdu.RELEASE_RP),
-        "AR-10": (["Released"], b""),
+        "AR-10": (["Released", "ReleaseRequested"], b""),
         "AA-1": (["send"] + ["Aborted"] * (event != states.ABORT), pdu.Abort(0, 0).encode()),
         "AA-3": (["Aborted", "Close", "Closed"], b""),
         "AA-5": (["Closed"], b""),

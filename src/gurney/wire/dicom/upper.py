@@ -271,8 +271,8 @@ class Upper:
                 self._clean = True
                 self._gone(close=True)
             case "AR-10":
-                self._events.append(Released())
-                self._clean = True
+                self._events += (Released(), ReleaseRequested())
+                self._clean = self._stop = True
                 self._go(states.NEXT[action][0], self._now)
             case "AA-1" | "AA-8":
                 self._abort(0 if action == "AA-1" else 2, 0 if action == "AA-1" else reason, why)
@@ -324,12 +324,14 @@ class Upper:
         self._pace.restart(self._now)
 
     def _release_asked(self, action: str) -> None:
+        """AR-2, AR-8. In a collision the side that accepted may answer only after its own RP (Sta12): it is told then."""
         if self._inbound.phase != BETWEEN:
             self._note("release-inside-message")
-        self._events.append(ReleaseRequested())
-        self._stop = True
-        following = states.NEXT[action]
-        self._go(following[0] if len(following) == 1 or not self.accepting else following[1], self._now)
+        collision = action == "AR-8" and self.accepting
+        if not collision:
+            self._events.append(ReleaseRequested())
+            self._stop = True
+        self._go(states.NEXT[action][1 if collision else 0], self._now)
 
     def _abort(self, source: int, reason: int, why: str) -> None:
         self._events += (Send(Abort(source, reason).encode()), Aborted(source, reason, False, why))
