@@ -257,8 +257,8 @@ def plan_offline(state: Path, text: str, file: str, node: str | None) -> dict[st
     decision = decide(text, file, overrides, serving, node=node, hostname=socket.gethostname())
     return {
         "revision": None,
-        "changed": decision.differs,
-        "steps": list(decision.steps),
+        "changed": bool(decision.steps),
+        "steps": decision.steps_as_json(),
         "warnings": list(decision.warnings),
         "pending_until": None,
     }

@@ -17,7 +17,7 @@ def show(answer: Mapping[str, Any], *, done: bool = False) -> None:
     if not steps:
         terminal.line(_nothing(answer, done))
     for number, step in enumerate(steps, 1):
-        terminal.line(f"{number}. {step['text']}" + (f" (cuts {step['cuts']})" if step.get("cuts") else ""))
+        terminal.block(f"{number}. {step['text']}")
     if done and answer.get("changed") and answer.get("revision") is not None:
         terminal.line(f"revision {answer['revision']} is served")
     if answer.get("pending_until"):

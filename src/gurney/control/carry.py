@@ -1,4 +1,4 @@
-"""The one place where a decision reaches the engines: in order, each confirmed, and all of it back when one of them refuses.
+"""The one place where a plan reaches the engines: step by step, each confirmed, and all of it back when one of them refuses.
 
 Either every engine serves what is wanted or every engine serves what it served before.
 """
@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from gurney.engines.engine import Engine
-from gurney.errors import EngineRefused, GurneyError
+from gurney.errors import EngineRefused, GurneyError, LocalError
+from gurney.plan.steps import Step
 
 Key = tuple[str, str]  # application, engine
 UNKNOWN = b""  # it runs, and nobody can tell what it serves
@@ -17,73 +18,86 @@ STOP_SECONDS = 10.0  # architecture §3: unfinished objects get up to 10 s
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """What one engine was brought to: `content` None means that it was stopped."""
+class EngineStep:
+    """A step of the plan and the engine it is for."""
 
-    key: Key
-    content: bytes | None
+    engine: str
+    step: Step
+
+    @property
+    def key(self) -> Key:
+        """Whose configuration it is about."""
+        return self.step.application, self.engine
 
 
 class Carrier:
-    """Brings engines from what they serve to what is wanted. `serving` is kept by its owner and never changed here."""
+    """Brings engines from what they serve to what is wanted. `serving` and `wanted` are the caller's and never changed here."""
 
     def __init__(self, engines: Mapping[str, Engine], progress: Callable[[str], None]) -> None:
         self._engines = engines
         self._progress = progress
 
-    def all_or_nothing(self, serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes], order: Iterable[Key]) -> list[Moved]:
-        """Carry out every difference in `order`, what is no longer wanted last. Raises `EngineRefused` after having gone back."""
-        moved: list[Moved] = []
+    def all_or_nothing(self, steps: Iterable[EngineStep], serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes]) -> None:
+        """Carry out the steps in order. Raises `EngineRefused` after having gone back."""
+        touched: dict[Key, None] = {}
         try:
-            for key in _differences(serving, wanted, order):
-                moved.append(Moved(key, wanted.get(key)))
-                self._move(key, serving.get(key), wanted.get(key))
+            for one in steps:
+                touched[one.key] = None
+                self._carry(one, wanted)
         except GurneyError as error:
-            trouble = self._return(serving, moved)
-            hint = "; ".join(trouble) if trouble else error.hint
-            raise EngineRefused(error.message, hint=hint) from error
-        return moved
+            self._progress(f"{error.message}; going back")
+            trouble = self._return(list(touched), serving)
+            raise EngineRefused(error.message, hint="; ".join(trouble) or error.hint) from error
 
     def each(
-        self, serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes], order: Iterable[Key]
-    ) -> tuple[list[Moved], dict[Key, GurneyError]]:
-        """Carry out what can be, application by application: after a boot a taken port of one is no reason to leave the others dead."""
-        moved: list[Moved] = []
+        self, steps: Iterable[EngineStep], serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes]
+    ) -> tuple[set[Key], dict[Key, GurneyError]]:
+        """Carry out what can be, application by application: after a boot a taken port of one is no reason to leave the others dead.
+
+        Gives the keys that were brought to what is wanted, and what refused the others (they are back where they were).
+        """
+        brought: set[Key] = set()
         refused: dict[Key, GurneyError] = {}
-        for key in _differences(serving, wanted, order):
+        for one in steps:
+            if one.key in refused:
+                continue
             try:
-                self._move(key, serving.get(key), wanted.get(key))
-                moved.append(Moved(key, wanted.get(key)))
+                self._carry(one, wanted)
+                brought.add(one.key)
             except GurneyError as error:
-                refused[key] = error
-        return moved, refused
+                refused[one.key] = error
+                brought.discard(one.key)
+                self._return([one.key], serving)
+        return brought, refused
 
-    def _move(self, key: Key, before: bytes | None, after: bytes | None) -> None:
-        application, name = key
-        engine = self._engines[name]
-        if before == UNKNOWN:
-            before = engine.published(application)
-        if after is None:
-            self._progress(f"{application}: stopping {name}")
-            engine.stop(application, STOP_SECONDS)
-        else:
-            self._progress(f"{application}: {'loading' if before is not None else 'starting'} {name} {engine.generation(after)[:12]}")
-            engine.serve(application, after, before)
+    def _carry(self, one: EngineStep, wanted: Mapping[Key, bytes]) -> None:
+        engine, step = self._engines[one.engine], one.step
+        application = step.application
+        self._progress(f"{application}: {step.detail}")
+        match step.kind:
+            case "start-application":
+                engine.start(application, wanted[one.key], step.listeners)
+            case "bind" | "unbind":
+                engine.listen(application, step.listeners)
+            case "load":
+                engine.load(application, wanted[one.key])
+            case "stop-application":
+                engine.stop(application, STOP_SECONDS)
+            case _:
+                raise LocalError(f"no engine knows the step '{step.kind}'")
 
-    def _return(self, serving: Mapping[Key, bytes], moved: list[Moved]) -> list[str]:
-        """Back to what served, last first. The one that refused has gone back by itself; a stopped one is started again."""
-        trouble = []
-        if moved and moved[-1].content is not None:
-            moved.pop()
-        for one in reversed(moved):
-            try:
-                self._engines[one.key[1]].back(one.key[0], serving.get(one.key))
-            except GurneyError as error:
-                trouble.append(f"{one.key[0]} could not go back: {error.message}")
-        return trouble
-
-
-def _differences(serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes], order: Iterable[Key]) -> list[Key]:
-    ordered = [*order, *wanted, *serving]
-    keys = [key for key in dict.fromkeys(ordered) if serving.get(key) != wanted.get(key)]
-    return [key for key in keys if key in wanted] + [key for key in keys if key not in wanted]
+    def _return(self, keys: list[Key], serving: Mapping[Key, bytes]) -> list[str]:
+        """Back to what served, last touched first. Twice where it must be: an address may be free only once another has gone back."""
+        left = list(reversed(keys))
+        trouble: dict[Key, str] = {}
+        for _ in range(2):
+            for application, name in list(left):
+                engine = self._engines[name]
+                good = serving.get((application, name))
+                try:
+                    engine.back(application, engine.published(application) if good == UNKNOWN else good)
+                    left.remove((application, name))
+                    trouble.pop((application, name), None)
+                except GurneyError as error:
+                    trouble[(application, name)] = f"going back failed too: {error.message}"
+        return list(trouble.values())

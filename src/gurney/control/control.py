@@ -14,7 +14,7 @@ from gurney.config.overrides import Override, matching
 from gurney.config.overrides import word as checked
 from gurney.control.carry import UNKNOWN, Carrier, Key
 from gurney.control.conditions import APPLY_FAILED, CONFIRM_PENDING, Condition, Conditions, when
-from gurney.control.decide import Decision, decide
+from gurney.control.decide import Decision, decide, steps
 from gurney.control.standing import of_document
 from gurney.engines.engine import Engine, Observed
 from gurney.errors import GurneyError, InputRefused, NotFound, NotRunning
@@ -105,10 +105,11 @@ class Control:
         with self.changing:
             if self.decision is None:
                 return
-            moved, refused = self._carrier.each(self.serving, self.decision.wanted, self.decision.order)
-            for one in moved:
-                self._served(one.key, one.content)
-                self.conditions.clear(APPLY_FAILED, one.key[0])
+            wanted = self.decision.wanted
+            brought, refused = self._carrier.each(steps(self.serving, wanted), self.serving, wanted)
+            for key in brought:
+                self._served(key, wanted.get(key))
+                self.conditions.clear(APPLY_FAILED, key[0])
             for key, error in refused.items():
                 self.conditions.raise_(Condition(APPLY_FAILED, error.message, key[0]), self.clock())
 
@@ -142,9 +143,9 @@ class Control:
             until = now + confirm if confirm is not None else None
             if self.revision is not None and self.revision.text == text:
                 self._reconsider(self.revision, until)
-                if decision.differs:
+                if decision.steps:
                     self._carry(decision, self.revision)
-                return self._outcome(decision, changed=decision.differs)
+                return self._outcome(decision, changed=bool(decision.steps))
             before = self.revision.n if self.revision is not None else None
             revision = self._memory.revisions.add(text=text, file=file, now=now, who=who, why=why, before=before, pending_until=until)
             self._carry_new(decision, revision)
@@ -219,7 +220,8 @@ class Control:
     # -- inside -----------------------------------------------------------------------------------------------------------------
 
     def _decide(self, text: str, file: str, overrides: Mapping[str, Override]) -> Decision:
-        return decide(text, file, overrides.values(), self.serving, node=self._given_node, hostname=self.hostname)
+        sessions = {name: _sessions(seen.status) for name, seen in self.observed.items()}
+        return decide(text, file, overrides.values(), self.serving, node=self._given_node, hostname=self.hostname, sessions=sessions)
 
     def _serving_decision(self) -> Decision:
         if self.decision is None:
@@ -236,12 +238,12 @@ class Control:
 
     def _carry(self, decision: Decision, revision: Revision) -> None:
         try:
-            moved = self._carrier.all_or_nothing(self.serving, decision.wanted, decision.order)
+            self._carrier.all_or_nothing(decision.steps, self.serving, decision.wanted)
         except GurneyError as error:
             self.conditions.raise_(Condition(APPLY_FAILED, error.message, f"revision {revision.n}"), self.clock())
             raise
-        for one in moved:
-            self._served(one.key, one.content)
+        for key in {one.key for one in decision.steps}:
+            self._served(key, decision.wanted.get(key))
         self.conditions.clear(APPLY_FAILED)
         self._take(decision, revision)
 
@@ -336,7 +338,13 @@ class Control:
         return {
             "revision": revision.n if revision is not None else None,
             "changed": changed,
-            "steps": list(decision.steps),
+            "steps": decision.steps_as_json(),
             "warnings": list(decision.warnings),
             "pending_until": when(revision.pending_until) if revision is not None and revision.pending_until is not None else None,
         }
+
+
+def _sessions(status: Mapping[str, Any] | None) -> dict[str, int]:
+    """Open associations by service, as an engine tells them."""
+    services = (status or {}).get("services", {})
+    return {name: int(service.get("associations", 0)) for name, service in services.items()}

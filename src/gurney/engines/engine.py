@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from gurney.disk.faults import Faults
 
+Listener = tuple[str, str, int]  # name, host ("" for every address), port
+
 
 @dataclass(frozen=True, slots=True)
 class Process:
@@ -81,14 +83,20 @@ class Engine(Protocol):
     def check(self, application: str, content: bytes) -> None:
         """Validate `content` whole, without touching anything. Raises `EngineRefused`."""
 
-    def serve(self, application: str, content: bytes, good: bytes | None) -> None:
-        """Stage, publish, run, load, confirm; when any of it fails go back to `good` (None: stop) and raise `EngineRefused`."""
+    def start(self, application: str, content: bytes, listeners: Sequence[Listener]) -> None:
+        """Publish `content`, run the program on these listeners, and have it name the generation it serves. Raises `EngineRefused`."""
+
+    def listen(self, application: str, listeners: Sequence[Listener]) -> None:
+        """It is to have exactly these listeners, whatever it serves. Raises `EngineRefused`."""
+
+    def load(self, application: str, content: bytes) -> None:
+        """Publish `content`, have it loaded and confirmed, restarting nothing. Raises `EngineRefused`."""
 
     def back(self, application: str, good: bytes | None) -> None:
-        """Serve `good` again (None: stop), without a way back from there. Raises `EngineRefused`."""
+        """Serve `good` on its own listeners again (None: stop); everything that may be half done is undone. Raises `EngineRefused`."""
 
     def keep(self, application: str, content: bytes) -> None:
-        """Tell the guard that it is to run, without loading anything; idempotent. Raises `GuardRefused`."""
+        """Tell the guard that it is to run, without loading anything; idempotent. Raises `EngineRefused`."""
 
     def stop(self, application: str, within: float) -> None:
         """End it; what it has in hand gets up to `within` seconds. Raises `EngineRefused`."""

@@ -1,32 +1,35 @@
 """The one place for the route process as an engine: staging route.json, handing it over, and asking which generation it serves.
 
 A change takes effect by `load` only; the process is never restarted for one. The order (reliability §4.1): the file is written and
-synced under another name, read back and validated whole, new listeners are bound, the file takes its name, the process loads it and
-names the generation it serves, and only then are listeners that are no longer wanted closed. Whatever fails before that leaves, or
-brings back, the last good file.
+synced under another name, read back and validated whole, takes its name, is loaded, and the process is asked which generation it serves.
+In which order listeners are bound and closed around that is the plan's matter.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gurney.balance import table
 from gurney.compile import route as compiled
 from gurney.disk import files
-from gurney.engines.engine import Ground, Observed
+from gurney.engines.engine import Ground, Listener, Observed
 from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound, NotRunning
 from gurney.net.messages import Connection
 
 START_SECONDS = 20.0  # from exec to the first answer on route.sock
 ANSWER_SECONDS = 10.0  # load: one validation of route.json and one swap between objects
 OBSERVE_SECONDS = 2.0
+HOPELESS_RESTARTS = 4  # the guard starts it again at once, then after 0.2 s, 0.4 s, 0.8 s
 STOP_SECONDS = 10.0  # reliability §4.5: what is in hand ends within 10 s
 _PAUSE = 0.02
+PUBLISHED = "route.json"
+STAGED = "route.json.new"
 
 
 class Route:
@@ -58,68 +61,75 @@ class Route:
                 f"the route table of '{application}' is not valid: {error.message}", hint="this is a defect in Gurney, not in the document"
             ) from error
 
-    def serve(self, application: str, content: bytes, good: bytes | None) -> None:
-        """See the module's docstring."""
-        try:
-            self._serve(application, content, good)
-        except GurneyError as error:
-            self._ground.progress(f"{application}: {error.message}; going back")
-            hint = error.hint
-            try:
-                self.back(application, good)
-            except GurneyError as second:
-                hint = f"going back failed too: {second.message}"
-            raise EngineRefused(f"{application}: {error.message}", hint=hint) from error
+    def start(self, application: str, content: bytes, listeners: Sequence[Listener]) -> None:
+        """The file stands before the process does: it reads it when it starts."""
+        with self._refusing(application):
+            self._publish(application, content)
+            self._run(application, listeners)
+            self._confirm(application, content)
 
-    def _serve(self, application: str, content: bytes, good: bytes | None) -> None:
-        folder = self._ground.folder(application)
-        fresh = folder / "route.json.new"
-        _write(fresh, content)
-        self._ground.faults.hit("config.rendered")
-        self.check(application, fresh.read_bytes())
-        self._ground.faults.hit("config.validated")
-        before = listeners(good) if good is not None else []
-        wanted = listeners(content)
-        known = self._known(application)
-        if known:  # a port that is taken must be found out while the old file still stands
-            self._run(application, folder, _union(before, wanted))
-        _rename(fresh, folder / "route.json")
-        self._ground.faults.hit("config.renamed")
-        if not known:
-            self._run(application, folder, wanted)
-        self._load(application, content)
-        self._ground.faults.hit("config.reloaded")
-        if known and _union(before, wanted) != wanted:
-            self._run(application, folder, wanted)
-        self._ground.faults.hit("config.confirmed")
+    def listen(self, application: str, listeners: Sequence[Listener]) -> None:
+        """The guard binds, hands over and closes the difference."""
+        with self._refusing(application):
+            self._run(application, listeners)
+
+    def load(self, application: str, content: bytes) -> None:
+        """The table is swapped between two objects."""
+        with self._refusing(application):
+            self._publish(application, content)
+            self._confirm(application, content)
 
     def back(self, application: str, good: bytes | None) -> None:
-        """The last good bytes again, or nothing at all."""
-        folder = self._ground.folder(application)
-        (folder / "route.json.new").unlink(missing_ok=True)
-        if good is None:
-            self.stop(application, STOP_SECONDS)
-            return
-        if self.published(application) != good:
-            _write(folder / "route.json.new", good)
-            _rename(folder / "route.json.new", folder / "route.json")
-        self._run(application, folder, listeners(good))
-        self._load(application, good)
+        """The last good file, its listeners, its generation; or nothing at all."""
+        with self._refusing(application):
+            folder = self._ground.folder(application)
+            (folder / STAGED).unlink(missing_ok=True)
+            if good is None:
+                self._stop(application, STOP_SECONDS)
+                return
+            if self.published(application) != good:
+                _write(folder / STAGED, good)
+                _rename(folder / STAGED, folder / PUBLISHED)
+            self._run(application, listeners_of(good))
+            self._load(application, good)
 
     def keep(self, application: str, content: bytes) -> None:
         """The process and its listeners, as the guard is to have them."""
-        self._run(application, self._ground.folder(application), listeners(content))
+        with self._refusing(application):
+            self._run(application, listeners_of(content))
 
     def stop(self, application: str, within: float) -> None:
         """Through the guard, which closes the listeners too; route.json goes, the record stays."""
-        if self._known(application):
+        with self._refusing(application):
+            self._stop(application, within)
+
+    def _publish(self, application: str, content: bytes) -> None:
+        folder = self._ground.folder(application)
+        staged = folder / STAGED
+        _write(staged, content)
+        self._ground.faults.hit("config.rendered")
+        self.check(application, staged.read_bytes())
+        self._ground.faults.hit("config.validated")
+        _rename(staged, folder / PUBLISHED)
+        self._ground.faults.hit("config.renamed")
+
+    def _confirm(self, application: str, content: bytes) -> None:
+        self._load(application, content)
+        self._ground.faults.hit("config.reloaded")
+        seen = self.observe(application)
+        if seen.generation != self.generation(content):
+            raise EngineRefused(f"the route process serves {_short(seen.generation)} after the load of {_short(self.generation(content))}")
+        self._ground.faults.hit("config.confirmed")
+
+    def _stop(self, application: str, within: float) -> None:
+        if any(process.name == self.process(application) for process in self._ground.keeper.processes()):
             self._ground.keeper.stop(self.process(application), within)
-        (self._ground.folder(application) / "route.json").unlink(missing_ok=True)
+        files.remove(self._ground.folder(application) / PUBLISHED)
 
     def published(self, application: str) -> bytes | None:
         """route.json as it stands."""
         try:
-            return (self._ground.folder(application) / "route.json").read_bytes()
+            return (self._ground.folder(application) / PUBLISHED).read_bytes()
         except FileNotFoundError:
             return None
 
@@ -135,18 +145,27 @@ class Route:
         """`explain` of the process: with its live pins and member states."""
         return self._ask(application, {"op": "explain", "service": service, "facts": dict(facts)}, ANSWER_SECONDS)
 
-    def _known(self, application: str) -> bool:
-        return any(process.name == self.process(application) for process in self._ground.keeper.processes())
-
-    def _run(self, application: str, folder: Path, wanted: Sequence[Mapping[str, Any]]) -> None:
+    def _run(self, application: str, listeners: Sequence[Listener]) -> None:
+        folder = self._ground.folder(application)
         argv = [sys.executable, "-m", "gurney", "route", "--dir", str(folder)]
+        wanted = [{"name": name, "host": host, "port": port} for name, host, port in listeners]
         self._ground.keeper.run(self.process(application), argv, folder, wanted)
 
     def _load(self, application: str, content: bytes) -> None:
         wanted = self.generation(content)
         answer = self._patiently(application, {"op": "load"})
         if answer.get("generation") != wanted:
-            raise EngineRefused(f"the route process serves generation {str(answer.get('generation'))[:12]}, not {wanted[:12]}")
+            raise EngineRefused(f"the route process loaded {_short(answer.get('generation'))}, not {_short(wanted)}")
+
+    @contextlib.contextmanager
+    def _refusing(self, application: str) -> Iterator[None]:
+        """Whatever goes wrong inside (the guard, the disk, the process) is this engine's refusal, with the application's name."""
+        try:
+            yield
+        except (GurneyError, OSError) as error:
+            message = error.message if isinstance(error, GurneyError) else f"the disk: {error.strerror}"
+            hint = error.hint if isinstance(error, GurneyError) else None
+            raise EngineRefused(f"{application}: {message}", hint=hint) from error
 
     def _patiently(self, application: str, message: Mapping[str, Any]) -> Mapping[str, Any]:
         """Ask until somebody listens: after a start the process first takes its record and its listeners."""
@@ -156,13 +175,29 @@ class Route:
             try:
                 return self._ask(application, message, ANSWER_SECONDS)
             except NotRunning as error:
-                if time.monotonic() >= deadline:
-                    log = self._ground.folder(application) / "route.log"
-                    raise EngineRefused(f"the route process does not answer: {error.message}", hint=f"see {log}") from error
+                why = self._hopeless(application)
+                if why or time.monotonic() >= deadline:
+                    raise EngineRefused(f"the route process {why or 'does not answer'}", hint=self._last_words(application)) from error
             if not said:
                 self._ground.progress(f"{application}: waiting for the route process")
                 said = True
             time.sleep(_PAUSE)
+
+    def _hopeless(self, application: str) -> str:
+        """In words, why waiting is no use: it ended again and again within the seconds we wait for it."""
+        for process in self._ground.keeper.processes():
+            if process.name == self.process(application) and process.state == "waiting" and process.restarts >= HOPELESS_RESTARTS:
+                return f"ends at once ({process.last_exit or 'exit unknown'})"
+        return ""
+
+    def _last_words(self, application: str) -> str:
+        """What it said last, from the file the guard gave it as stdout and stderr."""
+        output = self._ground.folder(application) / "output.log"
+        try:
+            lines = output.read_bytes()[-4096:].decode("utf-8", "replace").strip().splitlines()
+        except OSError:
+            lines = []
+        return f"{lines[-1]} (see {output})" if lines else f"see {output.parent}"
 
     def _ask(self, application: str, message: Mapping[str, Any], within: float) -> Mapping[str, Any]:
         with Connection(self._ground.folder(application) / "route.sock", timeout=within) as connection:
@@ -174,14 +209,13 @@ class Route:
         return answer
 
 
-def listeners(content: bytes) -> list[dict[str, Any]]:
-    """The listeners of a route table as the guard takes them."""
-    return [{"name": name, "host": host, "port": port} for name, host, port in compiled.listeners(table.load(content))]
+def listeners_of(content: bytes) -> tuple[Listener, ...]:
+    """The listeners of a route table, as the compiler names them."""
+    return compiled.listeners(table.load(content))
 
 
-def _union(first: Sequence[Mapping[str, Any]], second: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    names = {one["name"] for one in second}
-    return [*second, *(one for one in first if one["name"] not in names)]
+def _short(generation: object) -> str:
+    return f"generation {str(generation)[:12]}" if generation else "no generation"
 
 
 def _refusal(answer: Mapping[str, Any]) -> GurneyError:
