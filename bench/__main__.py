@@ -44,7 +44,7 @@ def table(results: list[Result], paths: list[str]) -> list[str]:
 
 
 def weak(results: list[Result], paths: list[str]) -> list[str]:
-    """Cells in which generator and sink alone are not 1.2 times the fastest path: there the ratio is that of the machine, not of the path."""
+    """Cells in which generator and sink alone are not 1.2 times the fastest path: a ratio of the machine, not of the path."""
     out = []
     for r in results:
         own = r.median("direct", lambda f: f.objects_per_second) if "direct" in paths else None

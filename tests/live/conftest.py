@@ -18,6 +18,7 @@ from tests.live.harness.member import Member
 from tests.live.harness.orthanc import Orthanc
 from tests.live.harness.processes import Archive
 from tests.live.harness.proxy import Proxy
+from tests.live.harness.pynet import PynetdicomArchive
 from tests.live.harness.wait import free_ports
 
 PEERS = "/usr/bin:/usr/sbin:/usr/local/bin"
@@ -67,6 +68,9 @@ class Room:
         needs("Orthanc")
         dicom, http = free_ports(2)
         return self._keep(Orthanc(self.folder, dicom, http, modalities))  # type: ignore[no-any-return]
+
+    def pynetdicom(self, name: str, title: str) -> PynetdicomArchive:
+        return self._keep(PynetdicomArchive(self.folder, name, title, free_ports(1)[0]))  # type: ignore[no-any-return]
 
     def proxy(self, target: int) -> Proxy:
         return self._keep(Proxy(target))  # type: ignore[no-any-return]

@@ -84,6 +84,31 @@ class Gurney:
             s.close()
         return dict(json.loads(text))
 
+    def answers(self, app: str = "pacs") -> bool:
+        """Whether a route process answers and every check of it has had one result."""
+        try:
+            return bool(self.route("status", app=app, timeout=2).get("checked"))
+        except OSError:
+            return False
+
+    def until_written(self, app: str = "pacs") -> None:
+        """Pins are written behind the traffic, in batches of at most 100 ms (dicom.md §4): until the record has nothing new."""
+        record = self.state / "apps" / app
+
+        def stamp() -> list[tuple[str, int, int]]:
+            return sorted((p.name, p.stat().st_mtime_ns, p.stat().st_size) for p in record.glob("record.db*"))
+
+        seen = [stamp()]
+        calm = [0]
+
+        def still() -> bool:
+            now = stamp()
+            calm[0] = calm[0] + 1 if now == seen[0] else 0
+            seen[0] = now
+            return calm[0] >= 10
+
+        until(still, 10, "the record is calm", every=0.05)
+
     def members(self, pool: str, app: str = "pacs") -> dict[str, dict[str, Any]]:
         return dict(self.route("status", app=app)["pools"][pool]["members"])
 
