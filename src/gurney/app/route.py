@@ -114,6 +114,7 @@ class RouteProcess:
         if now >= self._expire_at:
             self._expire_at = now + EXPIRE_SECONDS
             self._dispatcher.pins.expire(now)
+            self._ledger.expire(time.time())
         self._loop.call_later(TICK_SECONDS, self._tick)
 
     # -- the control socket

@@ -137,7 +137,7 @@ class Dispatcher:
             self._ledger.pin(pool.spec.name, transfer.ref, name, time.time())
             self._log.info("study.pinned", study_ref=transfer.ref, pool=pool.spec.name, member=name)
             self._assign(pool, transfer, name)
-        elif selection.repin and pin != name:
+        elif selection.repin and pin != name and not selection.last_resort:
             self._repin(pool, transfer, pin, name)
         else:
             self._assign(pool, transfer, name)
@@ -236,8 +236,18 @@ class Dispatcher:
         )
         # Written down before anything is sent again: a crash from here on still names the possible duplicate.
         self._ledger.ambiguous(
-            transfer.object_ref, transfer.ref, member.spec.name, time.time(), lambda: self._again(member, transfer, refused=False)
+            transfer.object_ref,
+            transfer.ref,
+            member.spec.name,
+            time.time(),
+            lambda: self._again(member, transfer, refused=False),
+            lambda error: self._unwritten(transfer),
         )
+
+    def _unwritten(self, transfer: Transfer) -> None:
+        """The ambiguity cannot be written down: nothing is sent again, the sender hears so and may repeat."""
+        if transfer in self._of:
+            self._refuse(transfer, OUT_OF_RESOURCES, "outcome unknown, and it cannot be written down")
 
     def _again(self, member: LiveMember, transfer: Transfer, *, refused: bool) -> None:
         """After an unknown outcome: the same member until it refused twice or for 10 s, then another, flagged."""
@@ -311,6 +321,10 @@ class Dispatcher:
         if pool is not None and transfer.key is not None and transfer.key.pinned:
             self.pins.touch(pool.spec.name, transfer.ref, self._loop.time(), transfer.attempts[-1].member if stored else None)
             self._ledger.touch(pool.spec.name, transfer.ref, time.time())
+        if transfer.ambiguous:
+            same = bool(transfer.attempts) and transfer.attempts[-1].member == transfer.ambiguous_at
+            outcome = "refused" if not stored else "stored" if same else "duplicate"
+            self._ledger.settle(transfer.object_ref, transfer.ambiguous_at, outcome)
         self._forget(transfer)
         transfer.answered = True
         transfer.owner.answer(transfer, status, comment, data)

@@ -365,7 +365,7 @@ class Link:
                 self._fail("answer-timeout")
                 return
             self._act()
-        if self._sock is None:
+        if self.state == "closed":
             return
         if self._answer_due is not None and self._answer_due <= now:
             self.abort(then_lost="no answer in time")

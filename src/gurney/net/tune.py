@@ -39,7 +39,8 @@ def seems_dead(sock: socket.socket) -> bool:
         info = _INFO.unpack_from(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO.size))
     except (OSError, struct.error):
         return False
-    return info[_LAST_ACK_RECV] > SILENT_MS and (info[_UNACKED] > 0 or info[_PROBES] >= 2)
+    silent: int = info[_LAST_ACK_RECV]
+    return silent > SILENT_MS and (info[_UNACKED] > 0 or info[_PROBES] >= 2)
 
 
 def idle_peer_gone(sock: socket.socket) -> bool:
