@@ -1,0 +1,95 @@
+"""A whole change path without processes: real state, real engines, a fake guard whose route processes live in threads, a clock by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gurney.control.control import Control, Memory
+from gurney.control.watch import Watch
+from gurney.disk.faults import Faults
+from gurney.engines import Ground, engines
+from gurney.state.database import Database
+from gurney.state.folder import Folder
+from gurney.state.last_good import LastGood
+from gurney.state.overrides import Overrides
+from gurney.state.revisions import Revisions
+from tests.engines.fakes import FakeKeeper
+
+
+def document(weight: int = 100, listen: str = "11112", further: str = "") -> str:
+    return f"""
+gurney: 1
+applications:
+  pacs:
+    services:
+      store: {{protocol: dicom, listen: [{listen}], accept_from: [10.0.0.0/8]}}
+    pools:
+      archive:
+        members:
+          archive-1: {{address: "A1@10.0.0.1:104", weight: {weight}}}
+          archive-2: A2@10.0.0.2:104
+{further}"""
+
+
+SECOND = """
+  second:
+    services:
+      store: {protocol: dicom, listen: 11200, accept_from: [10.0.0.0/8]}
+    pools:
+      archive: [B1@10.0.1.1:104]
+"""
+
+BAD = "gurney: 1\napplications:\n  pacs:\n    services:\n      store: {protocol: dicom, listen: 11112}\n    pools: {}\n"
+
+
+@dataclass
+class World:
+    """One node. `again` is a control process that died and one that follows it."""
+
+    path: Path
+    keeper: FakeKeeper = field(default_factory=FakeKeeper)
+    now: float = 1_000_000.0
+    told: list[str] = field(default_factory=list)
+    guards: int = 0
+    faults: Faults = field(default_factory=Faults)
+
+    def __post_init__(self) -> None:
+        self.folder = Folder(self.path)
+        self.folder.prepare()
+        self._open()
+
+    def _open(self) -> None:
+        self.database = Database(self.folder.database)
+        ground = Ground(self.folder.application, self.keeper, self.faults, self.told.append)
+        self.memory = Memory(Revisions(self.database), Overrides(self.database), LastGood(self.database))
+        self.control = Control(memory=self.memory, engines=engines(ground), clock=lambda: self.now, progress=self.told.append)
+        self.watch = Watch(self.control, self.keeper, self._start_guard, self.told.append)
+
+    def _start_guard(self) -> None:
+        self.guards += 1
+        self.keeper.gone = False
+
+    def again(self) -> None:
+        self.database.close()
+        self._open()
+        self.control.remember({(name, "route"): True for name in self.keeper.routes})
+
+    def apply(self, text: str, **how: float) -> dict[str, object]:
+        return self.control.apply(text, "gurney.yaml", who="me", **how)  # type: ignore[arg-type]
+
+    def codes(self) -> list[str]:
+        return [one["code"] for one in self.watch.status()["conditions"]]
+
+    def member(self, name: str = "archive-1") -> dict[str, object]:
+        found: dict[str, object] = self.watch.status()["applications"]["pacs"]["pools"]["archive"]["members"][name]
+        return found
+
+    def served_weight(self, application: str = "pacs") -> int:
+        table = self.keeper.routes[application].table
+        assert table is not None
+        return next(iter(table.pools["archive"].members.values())).weight
+
+    def close(self) -> None:
+        self.keeper.close()
+        self.database.close()
