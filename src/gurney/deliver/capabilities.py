@@ -48,10 +48,6 @@ class Capabilities:
         """Whether this member has ever said anything about any pair."""
         return address_of(member) in self._heard
 
-    def accepted_pairs(self, member: Member, calling: str, among: Iterable[Pair]) -> tuple[Pair, ...]:
+    def worth_asking(self, member: Member, calling: str, among: Iterable[Pair]) -> tuple[Pair, ...]:
         """Those of `among` that are not known to be refused."""
         return tuple(pair for pair in among if self.word(member, calling, *pair) != "refused")
-
-    def unknown(self, pairs: Iterable[tuple[Member, str, Pair]]) -> int:
-        """How many of `pairs` nobody has asked for."""
-        return sum(1 for member, calling, pair in pairs if self.word(member, calling, *pair) == "unknown")

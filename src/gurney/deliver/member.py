@@ -188,11 +188,12 @@ class LiveMember:
         first = next(iter(self.waiting))
         key = self.key_for(first)
         recent = self._recent.setdefault(key, {})
-        recent.pop(first.context, None)
-        recent[first.context] = None
+        for pair in (*self._capabilities.worth_asking(self.spec, first.calling_ae, first.pairs), first.context):
+            recent.pop(pair, None)
+            recent[pair] = None
         while len(recent) > RECENT_PAIRS:
             recent.pop(next(iter(recent)))
-        pairs = [first.context, *(pair for pair in reversed(recent) if pair != first.context)]
+        pairs = list(reversed(recent))  # what is wanted now comes first
         self.links.append(Link(self._loop, self, self._receiver, (self.spec.host, self.spec.port), key, pairs))
 
     def _make_room(self) -> None:

@@ -64,6 +64,7 @@ class Transfer:
     called_ae: str
     context: tuple[str, str]  # abstract syntax, transfer syntax
     context_id: int  # the sender's
+    pairs: tuple[tuple[str, str], ...]  # every pair accepted from this sender: a new member association asks for them too
     command: Command
     command_bytes: bytes
     cut_at: int  # the largest P-DATA-TF variable field the sender may use

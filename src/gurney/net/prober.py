@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Protocol
 
+from gurney.net import tune
 from gurney.net.dial import Dial
 
 _READ = 65_536
@@ -78,6 +79,7 @@ class Probe:
             self._core.failed(errno.errorcode.get(error.errno or 0, "closed"), now)
             self._finish()
             return
+        tune.quickack(self._sock)
         if not data:
             self._core.failed("closed", now)
             self._finish()

@@ -17,6 +17,7 @@ from gurney.net import tune
 from gurney.net.outbox import Outbox
 from gurney.net.slabs import SLAB, Slab
 from gurney.wire.dicom import command, events, negotiate, pdu, pdv
+from gurney.wire.dicom.sop_classes import VERIFICATION
 from gurney.wire.dicom.upper import Upper
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class Session:
         self._reading: Reading | None = None
         self._negotiating: Negotiating | None = None
         self._contexts: dict[int, tuple[str, str]] = {}
+        self._pairs: tuple[tuple[str, str], ...] = ()
         self._known: dict[str, str] = {}
         self._rq: pdu.AssociateRQ | None = None
         self._paused = self._writing = self._release_due = self._ending = False
@@ -214,6 +216,7 @@ class Session:
         abstracts = {context.id: context.abstract for context in rq.contexts}
         self._contexts = {context.id: (abstracts[context.id], context.transfer) for context in outcome.contexts if context.result == 0}
         self._maximum = maximum
+        self._pairs = tuple(dict.fromkeys(pair for pair in self._contexts.values() if pair[0] != VERIFICATION))
         window = (1, 1) if rq.async_window is not None else None
         self._core.accept(
             pdu.AssociateAC(ae_bytes=rq.ae_bytes, contexts=outcome.contexts, max_length=maximum, async_window=window), self._loop.time()
@@ -278,6 +281,7 @@ class Session:
             called_ae=self._rq.called_ae,
             context=context,
             context_id=event.context_id,
+            pairs=self._pairs,
             command=request,
             command_bytes=event.data,
             cut_at=self._maximum,
