@@ -26,8 +26,9 @@ class House:
         self.timers: list[tuple[float, Callable[[], None]]] = []
         self.troubles: list[str | None] = []
         self.record = Record(
-            folder / "record.db", dict([Ledger.SCHEMA]), wal_bytes=100_000, faults=faults, wake=lambda call, *args: self.calls.put((call, args))
-        )
+            folder / "record.db", dict([Ledger.SCHEMA]), wal_bytes=100_000, faults=faults,
+            wake=lambda call, *args: self.calls.put((call, args)),
+        )  # fmt: skip
         self.ledger = Ledger(self.record, self, lambda error: self.troubles.append(None if error is None else str(error)))
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> None:

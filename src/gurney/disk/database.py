@@ -197,11 +197,12 @@ def is_full(problem: BaseException) -> bool:
 
 
 def open_database(
-    path: Path, schema: Schema, *, faults: Faults, wal_bytes: int = WAL_BYTES, wait: float | None = None
+    path: Path, schema: Schema, *, faults: Faults, wal_bytes: int = WAL_BYTES, wait: float | None = None, vfs: str | None = None
 ) -> Database:
     """Open or make the file, waiting up to `wait` seconds (None: as long as it takes) for its owner to let go.
 
-    Raises RecordFailed (cannot be opened, other settings, still owned), StateUnusable (a newer version).
+    `vfs`: the SQLite VFS, for tests that cut the power. Raises RecordFailed (cannot be opened, other settings, still owned),
+    StateUnusable (a newer version).
     """
     library = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if library < SQLITE_LEAST:
@@ -209,7 +210,7 @@ def open_database(
     deadline = None if wait is None else time.monotonic() + wait
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        while (connection := _own(path)) is None:
+        while (connection := _own(path, vfs)) is None:
             if deadline is not None and time.monotonic() >= deadline:
                 raise RecordFailed(f"{path} is owned by another process", hint="the process before this one has not ended")
             time.sleep(LOCK_PAUSE)
@@ -225,9 +226,9 @@ def open_database(
     return database
 
 
-def _own(path: Path) -> apsw.Connection | None:
+def _own(path: Path, vfs: str | None) -> apsw.Connection | None:
     """The connection with its exclusive lock, or None while another holds it. What it got half way is let go: two would wait for ever."""
-    connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = apsw.Connection(os.fspath(path), flags=apsw.SQLITE_OPEN_READWRITE, vfs=vfs)
     try:
         for pragma, value, _ in SETTINGS:
             connection.execute(f"PRAGMA {pragma} = {value}").fetchall()

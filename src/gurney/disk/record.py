@@ -51,18 +51,19 @@ class Record:
     def __init__(
         self, path: Path, schema: Schema, *, faults: Faults | None = None, wake: Wake | None = None,
         failed: Callable[[BaseException], None] | None = None, wait: float | None = None, wal_bytes: int = WAL_BYTES,
+        vfs: str | None = None,
     ) -> None:  # fmt: skip
         """Opens the file (mode 0600), waiting up to `wait` seconds (None: as long as it takes) for its owner to let go.
 
         `wake(function, *args)`: calls in the loop's thread, such as `loop.call_soon_threadsafe`; without it, callbacks come in the
-        record's thread. Raises RecordFailed, StateUnusable.
+        record's thread. `failed(error)`: the record is broken for good. Raises RecordFailed, StateUnusable.
         """
         self._path = path
         self._schema = schema
         self._faults = Faults() if faults is None else faults
         self._wake: Wake = _at_once if wake is None else wake
         self._failed = failed
-        self._wait, self._wal_bytes = wait, wal_bytes
+        self._opening: dict[str, Any] = {"wait": wait, "wal_bytes": wal_bytes, "vfs": vfs}
         self._changed = threading.Condition()
         self._queue: deque[_Entry] = deque()
         self._reads: deque[_Read] = deque()
@@ -124,7 +125,7 @@ class Record:
 
     def _main(self, opened: _Read) -> None:
         try:
-            database = open_database(self._path, self._schema, faults=self._faults, wal_bytes=self._wal_bytes, wait=self._wait)
+            database = open_database(self._path, self._schema, faults=self._faults, **self._opening)
             self._synced = self._marked = database.group
             self.lost = max(0, self._read_mark() - database.group)
         except Exception as problem:  # whatever it was, the opener hears it

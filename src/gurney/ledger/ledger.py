@@ -229,7 +229,8 @@ CREATE TABLE ledger_ambiguities (
         pins, self._pins = self._pins, {}
         touches, self._touches = self._touches, {}
         capabilities, self._capabilities = self._capabilities, {}
-        statements: list[Statement] = [(_PIN, (*key, member, epoch, epoch, epoch - EXPIRED_SECONDS)) for key, (member, epoch) in pins.items()]
+        statements: list[Statement] = []
+        statements += [(_PIN, (*key, member, epoch, epoch, epoch - EXPIRED_SECONDS)) for key, (member, epoch) in pins.items()]
         statements += [(_TOUCH, (epoch, *key)) for key, epoch in touches.items()]
         statements += [(_CAPABILITY, (*key, word, epoch)) for key, (word, epoch) in capabilities.items()]
         self._send(statements)
