@@ -141,40 +141,43 @@ class Command:
 
 def read(data: bytes) -> Command:
     """The command set in `data`; raises `CommandFault` when it is none that can be answered (PS3.7 §6.3.1, §E.2)."""
-    values, spans, notes = _elements(data)
-    field = values.get(_FIELD)
+    found = _elements(data)
+    number, text = found.numbers.get, found.texts.get
+    field = number(_FIELD)
     if field is None:
         raise CommandFault("no-command-field", 0)
-    by_response = bool(field & RESPONSE) or field == C_CANCEL_RQ
-    id_element = _RESPONDED_ID if by_response else _MESSAGE_ID
-    if id_element not in values:
-        raise CommandFault("no-responded-id" if by_response else "no-message-id", 0)
-    if _DATA_SET_TYPE not in values:
+    is_response = bool(field & RESPONSE)
+    id_element = _RESPONDED_ID if is_response or field == C_CANCEL_RQ else _MESSAGE_ID
+    if id_element not in found.starts:
+        raise CommandFault("no-message-id" if id_element == _MESSAGE_ID else "no-responded-id", 0)
+    data_set_type = number(_DATA_SET_TYPE)
+    if data_set_type is None:
         raise CommandFault("no-data-set-type", 0)
-    if field & RESPONSE and _STATUS not in values:
+    status = number(_STATUS)
+    if is_response and status is None:
         raise CommandFault("no-status", 0)
-    sop_class = _text(data, spans, _AFFECTED_CLASS) or _text(data, spans, _REQUESTED_CLASS)
-    sop_instance = _text(data, spans, _AFFECTED_INSTANCE) or _text(data, spans, _REQUESTED_INSTANCE)
-    if field in REQUESTS and field != C_CANCEL_RQ and not sop_class:
+    sop_class = text(_AFFECTED_CLASS) or text(_REQUESTED_CLASS, "")
+    sop_instance = text(_AFFECTED_INSTANCE) or text(_REQUESTED_INSTANCE, "")
+    if not sop_class and field in REQUESTS and field != C_CANCEL_RQ:
         raise CommandFault("no-sop-class", 0)
-    if field == C_STORE_RQ and not sop_instance:
+    if not sop_instance and field == C_STORE_RQ:
         raise CommandFault("no-sop-instance", 0)
     return Command(
         data=data,
         field=field,
-        message_id=values.get(_MESSAGE_ID),
-        responded_id=values.get(_RESPONDED_ID),
-        id_at=spans[id_element][0],
+        message_id=number(_MESSAGE_ID),
+        responded_id=number(_RESPONDED_ID),
+        id_at=found.starts[id_element],
         sop_class=sop_class,
         sop_instance=sop_instance,
-        priority=values.get(_PRIORITY, MEDIUM),
-        data_set=values[_DATA_SET_TYPE] != NO_DATA_SET,
-        status=values.get(_STATUS),
-        comment=_text(data, spans, _COMMENT),
-        destination=_text(data, spans, _DESTINATION),
-        originator=_text(data, spans, _ORIGINATOR),
-        originator_id=values.get(_ORIGINATOR_ID),
-        notes=notes,
+        priority=number(_PRIORITY, MEDIUM),
+        data_set=data_set_type != NO_DATA_SET,
+        status=status,
+        comment=text(_COMMENT, ""),
+        destination=text(_DESTINATION, ""),
+        originator=text(_ORIGINATOR, ""),
+        originator_id=number(_ORIGINATOR_ID),
+        notes=tuple(sorted(found.notes)),
     )
 
 
@@ -239,60 +242,64 @@ def echo_response(request: Command, status: int = 0x0000) -> bytes:
     return response(request, status)
 
 
-def _elements(data: bytes) -> tuple[dict[int, int], dict[int, tuple[int, int]], tuple[str, ...]]:
-    """Numbers by element, (start, end) of every value that is read here, and notes; raises `CommandFault`."""
+@dataclass(slots=True)
+class _Found:
+    """What stands in a command set, by element: where each value that is read here starts, and the value itself."""
+
+    starts: dict[int, int]
+    numbers: dict[int, int]
+    texts: dict[int, str]
+    notes: set[str]
+
+
+def _elements(data: bytes) -> _Found:
+    """Every element of the set, checked; raises `CommandFault`."""
     size = len(data)
     if size > LARGEST:
         raise CommandFault("over-limit", LARGEST)
     if not size:
         raise CommandFault("empty", 0)
-    values: dict[int, int] = {}
-    spans: dict[int, tuple[int, int]] = {}
-    notes: set[str] = set()
+    starts: dict[int, int] = {}
+    found = _Found(starts, {}, {}, set())
     at, before = 0, -1
     while at < size:
         if size - at < 8:
             raise CommandFault("past-end", at)
         group, element, length = _HEADER.unpack_from(data, at)
         start = at + 8
+        after = start + length
         if group:
             raise CommandFault("wrong-group", at)
-        if length > size - start:
+        if after > size:
             raise CommandFault("past-end", at)
         if length & 1:
-            notes.add("odd-length")
+            found.notes.add("odd-length")
         if element <= before:
-            notes.add("unordered")
+            found.notes.add("unordered")
         if element in _READ:
-            if element in spans:
+            if element in starts:
                 raise CommandFault("repeated", at)
-            spans[element] = (start, start + length)
-            if element in _NUMBERS:
+            starts[element] = start
+            if element in _TEXTS:
+                found.texts[element] = data[start:after].rstrip(b"\0 ").decode("latin-1")
+            elif element in _NUMBERS:
                 if length != 2:
                     raise CommandFault("bad-length", at)
-                (values[element],) = _US.unpack_from(data, start)
-        at, before = start + length, element
-    if not _group_length_fits(data, spans):
-        notes.add("no-group-length")
-    return values, spans, tuple(sorted(notes))
+                found.numbers[element] = data[start] | data[start + 1] << 8
+            elif length != 4:
+                raise CommandFault("bad-length", at)
+        at, before = after, element
+    if _GROUP_LENGTH not in starts:
+        found.notes.add("no-group-length")
+    else:
+        _check_group_length(data, starts[_GROUP_LENGTH])
+    return found
 
 
-def _group_length_fits(data: bytes, spans: dict[int, tuple[int, int]]) -> bool:
-    """Whether (0000,0000) is there; raises `CommandFault` when it is there and wrong (a member that trusts it would choke on the rest)."""
-    if _GROUP_LENGTH not in spans:
-        return False
-    start, end = spans[_GROUP_LENGTH]
-    if end - start != 4:
-        raise CommandFault("bad-length", start - 8)
-    if _UL.unpack_from(data, start)[0] != len(data) - end:
+def _check_group_length(data: bytes, start: int) -> None:
+    """A member that trusts (0000,0000) would choke on the rest where it is wrong, and the next member too."""
+    if _UL.unpack_from(data, start)[0] != len(data) - start - 4:
         raise CommandFault("group-length", start - 8)
-    return True
-
-
-def _text(data: bytes, spans: dict[int, tuple[int, int]], element: int) -> str:
-    """The value as Latin-1 without padding, "" where the element is absent."""
-    span = spans.get(element)
-    return "" if span is None else data[span[0] : span[1]].rstrip(b"\0 ").decode("latin-1")
 
 
 def _patched(data: bytes, at: int, number: int) -> bytes:
