@@ -1,0 +1,65 @@
+"""What the README shows is typed and compared, against real archives."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import TOP, fenced, pages
+from tests.docs.session import Session, Step, missing, steps
+
+PORTS = ("11112", "11121", "11122", "11123")
+
+
+def free_ports(count: int) -> list[str]:
+    """Free TCP ports of loopback."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [str(one.getsockname()[1]) for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Session]:
+    if shutil.which("storescp") is None or shutil.which("dcmsend") is None:
+        pytest.skip("not proven: the README's session (dcmtk is not installed)")
+    state = tmp_path / "s"
+    environment = {**os.environ, "PATH": f"{os.environ['PATH']}:{TOP}/.venv/bin", "GURNEY_STATE": str(state)}
+    one = Session(tmp_path, environment)
+    yield one
+    subprocess.run([f"{TOP}/.venv/bin/gurney", "down"], env=environment, capture_output=True, check=False)  # when a step failed
+    one.close()
+
+
+@pytest.mark.live
+def test_the_readmes_document_serves_as_shown(session: Session, tmp_path: Path) -> None:
+    """The README's document and its session, with free ports in place of the ones shown and this folder in place of /tmp/first."""
+    text = pages()["README.md"]
+    for old, new in zip(PORTS, free_ports(len(PORTS)), strict=True):
+        text = text.replace(old, new)
+    found = list(fenced("README.md", text))
+    document = next(block.text for block in found if block.language == "yaml")
+    block = next(block.text for block in found if "gurney up gurney.yaml" in block.text)
+    (tmp_path / "gurney.yaml").write_text(document, encoding="utf-8")
+    done = []
+    for step in steps(block):
+        if not re.match(r"(export|make|cd) ", step.command):
+            done.append(session.run(Step(step.command.replace(".venv/", f"{TOP}/.venv/"), step.shown)))
+    assert len(done) >= 8
+
+
+def test_a_session_that_shows_something_else_is_found() -> None:
+    step = Step("gurney status", ("pool archive (study)", "  a  up  3/8", "…", "no conditions"))
+    assert missing(step, "revision 1\n\npool archive (study)\n a   up 0/8\n b up 0/8\nno conditions\n") == []
+    assert missing(step, "pool archive (study)\n a down 0/8\nno conditions\n")
+    assert missing(step, "pool archive (study)\n b up 0/8\n a up 0/8\nno conditions\n")
+    assert missing(step, "pool archive (study)\n a up 0/8\n")
+    assert [one.command for one in steps("$ a\nx\n\n$ b &\n")] == ["a", "b &"]
