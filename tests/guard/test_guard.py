@@ -132,7 +132,7 @@ def test_run_and_list(house: House) -> None:
     assert process["listeners"] == [f"127.0.0.1:{port}"]
     seen = house.ask("environment")
     assert seen["sid"] == said["pid"] and seen["stdin"] == "/dev/null"
-    assert set(seen["environment"]) <= {"OPENSSL_CONF", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONPATH", "GURNEY_FAILPOINTS"}
+    assert set(seen["environment"]) <= {"OPENSSL_CONF", "PYTHONSAFEPATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONPATH", "GURNEY_FAILPOINTS"}
     intent = json.loads((house.state / "guard.json").read_text())["processes"]["pacs"]
     assert (intent["pid"], intent["start"]) == (said["pid"], proc.start_time(said["pid"]))
     for name in ("guard.json", "guard.log", "guard.out", "apps/pacs/output.log"):
@@ -247,6 +247,7 @@ def test_the_guard_dies_and_the_next_adopts(house: House) -> None:
     house.kill_guard()
     assert answer(first) == pid
     house.start()
+    assert house.run(first) == {"ok": True, "pid": pid, "started": False, "handed": True}  # asked while it is being adopted
     process = house.settled()
     assert (process["pid"], process["adopted"]) == (pid, True)
     assert answer(first) == pid
@@ -270,6 +271,18 @@ def test_an_adopted_process_can_be_stopped(house: House) -> None:
     assert pid_gone(pid) and house.guard.list() == []
     with pytest.raises(ConnectionRefusedError):
         answer(port)
+
+
+def test_a_process_without_listeners_need_not_speak_route_sock(house: House) -> None:
+    house.start()
+    argv = [sys.executable, "-c", "import signal; signal.pause()", str(house.folder)]
+    pid = house.run(argv=argv)["pid"]
+    house.kill_guard()
+    house.start()
+    assert house.settled()["pid"] == pid
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: house.process()["pid"] not in (pid, None), "its restart")
+    assert house.guard.stop("pacs", 5)["exit"] == "signal 15 (SIGTERM)"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

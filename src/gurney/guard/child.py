@@ -64,8 +64,8 @@ class Child:
 
 
 def environment() -> dict[str, str]:
-    """The environment of a child: OPENSSL_CONF (peers.md §1) and what ENVIRONMENT lets through."""
-    return {"OPENSSL_CONF": "/dev/null", **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ}}
+    """The environment of a child: OPENSSL_CONF (peers.md §1), no modules from its folder, and what ENVIRONMENT lets through."""
+    return {"OPENSSL_CONF": "/dev/null", "PYTHONSAFEPATH": "1", **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ}}
 
 
 def start(intent: Intent) -> Child:

@@ -21,7 +21,7 @@ from gurney.net.messages import Connection
 SOCKET = "guard.sock"
 INTENTS = "guard.json"
 START_SECONDS = 15.0
-ANSWER_SECONDS = 15.0
+ANSWER_SECONDS = 30.0
 OUTPUT_SHOWN = 2000
 
 

@@ -117,9 +117,9 @@ class Kept:
         self._again(0.0)
 
     def adopt(self, child: Child) -> None:
-        """Take over a process of the guard before, and ask for its listeners."""
+        """Take over a process of the guard before, and ask for its listeners; one that has none may speak another language."""
         self.child = child
-        self.handing_back = True
+        self.handing_back = bool(self.intent.listeners)
         self._live()
 
     def change(self, intent: Intent, fresh: dict[str, socket.socket], *, restart: bool = False) -> None:
@@ -128,6 +128,8 @@ class Kept:
         self.sockets.update(fresh)
         self.intent = intent
         self.removed = set(self.sockets) - {one.name for one in intent.listeners}
+        if self.child is None:
+            self._close(set(self.removed))
         if anew and self.child is not None:
             self._restarting = True
             self._end(RESTART_WITHIN)

@@ -6,22 +6,26 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gurney
 from gurney.disk.faults import Faults
-from gurney.errors import GuardRefused, GurneyError, InputRefused, LocalError
+from gurney.errors import GuardRefused, GurneyError, InputRefused
 from gurney.guard import child as children
 from gurney.guard import listeners as addresses
 from gurney.guard.intents import Intent, Intents, wanted
-from gurney.guard.kept import Kept
+from gurney.guard.kept import RESTART_WITHIN, Kept
 from gurney.guard.loop import READ, WRITE, Loop
 from gurney.net import messages
 from gurney.telemetry.log import Log
 
 HANDED_SECONDS = 5.0
-"""`run` of a process that runs answers when its listeners are handed over, or after this time without."""
+"""`run` answers when the listeners are handed over, or after this time without; a restart has RESTART_WITHIN more."""
+STEADY_SECONDS = 5.0
+"""`run` of a process that is being adopted or restarted waits so long for that to end."""
+STEADY_PAUSE = 0.02
 WITHIN_LIMIT = 600.0
 WITHIN = 10.0
 
@@ -79,28 +83,31 @@ class Server:
         self._sessions.pop(fd, None)
 
     def _do(self, message: Mapping[str, Any], answer: Answer) -> None:
-        op = message.get("op")
-        try:
-            match op:
-                case "run":
-                    self._run(wanted(message), bool(message.get("restart", False)), answer)
-                case "stop":
-                    self._stop(message, answer)
-                case "list":
-                    processes = [self._kept[name].report() for name in sorted(self._kept)]
-                    answer({"ok": True, "pid": os.getpid(), "version": gurney.__version__, "processes": processes})
-                case "shutdown":
-                    self._shutdown(_within(message), answer)
-                case _:
-                    raise InputRefused(f"the guard knows run, stop, list and shutdown, not {op!r}")
-        except GurneyError as problem:
-            self._log.warning("guard.refused", name=message.get("name"), verb=op, error=problem.message, reason=problem.hint)
-            answer(_refusal(problem))
-        except OSError as problem:
-            self._log.error("guard.refused", name=message.get("name"), verb=op, error="the disk", errno=problem.strerror)
-            answer(_refusal(GuardRefused(f"the guard cannot write its state: {problem.strerror}")))
+        self._try(message.get("op"), message.get("name"), answer, lambda: self._op(message, answer))
 
-    def _run(self, intent: Intent, restart: bool, answer: Answer) -> None:
+    def _try(self, op: object, name: object, answer: Answer, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except (GurneyError, OSError) as error:
+            problem = error if isinstance(error, GurneyError) else GuardRefused(f"the guard cannot write its state: {error.strerror}")
+            self._log.warning("guard.refused", name=name, verb=op, error=problem.message, reason=problem.hint)
+            answer({"ok": False, "message": problem.message, **problem.problem()})
+
+    def _op(self, message: Mapping[str, Any], answer: Answer) -> None:
+        match message.get("op"):
+            case "run":
+                self._run(wanted(message), bool(message.get("restart", False)), answer, STEADY_SECONDS)
+            case "stop":
+                self._stop(message, answer)
+            case "list":
+                processes = [self._kept[name].report() for name in sorted(self._kept)]
+                answer({"ok": True, "pid": os.getpid(), "version": gurney.__version__, "processes": processes})
+            case "shutdown":
+                self._shutdown(_within(message), answer)
+            case op:
+                raise InputRefused(f"the guard knows run, stop, list and shutdown, not {op!r}")
+
+    def _run(self, intent: Intent, restart: bool, answer: Answer, patience: float) -> None:
         if self._leaving:
             raise GuardRefused("the guard is shutting down")
         if not intent.folder.is_dir():
@@ -108,7 +115,10 @@ class Server:
         kept = self._kept.get(intent.name)
         if kept is None:
             self._run_new(intent, answer)
-        elif kept.state in ("stopping", "adopting"):
+        elif kept.state in ("adopting", "restarting") and patience > 0:
+            again = partial(self._run, intent, restart, answer, patience - STEADY_PAUSE)
+            self._loop.after(STEADY_PAUSE, lambda: self._try("run", intent.name, answer, again))
+        elif kept.state in ("adopting", "restarting", "stopping"):
             raise GuardRefused(f"{intent.name} is {kept.state}", hint="ask again in a moment")
         else:
             self._run_on(kept, intent, restart, answer)
@@ -152,7 +162,7 @@ class Server:
 
         kept.when_settled(settled)
         if not kept.settled:
-            self._loop.after(HANDED_SECONDS, settled)
+            self._loop.after(HANDED_SECONDS + (RESTART_WITHIN if kept.state == "restarting" else 0.0), settled)
 
     def _stop(self, message: Mapping[str, Any], answer: Answer) -> None:
         kept = self._kept.get(str(message.get("name")))
@@ -184,7 +194,7 @@ class Server:
             answer({"ok": True})
             self._loop.stop()
         for kept in list(self._kept.values()):
-            kept.when_ended(lambda kept=kept: ended(kept))  # type: ignore[misc]
+            kept.when_ended(partial(ended, kept))
             kept.stop(within)
 
     def _forget(self, kept: Kept) -> None:
@@ -262,9 +272,3 @@ def _within(message: Mapping[str, Any]) -> float:
     if isinstance(within, bool) or not isinstance(within, int | float) or not 0 <= within <= WITHIN_LIMIT:
         raise InputRefused(f"within is a number of seconds from 0 to {WITHIN_LIMIT:g}")
     return float(within)
-
-
-def _refusal(problem: GurneyError) -> dict[str, Any]:
-    if isinstance(problem, LocalError):
-        raise problem
-    return {"ok": False, "message": problem.message, **problem.problem()}
