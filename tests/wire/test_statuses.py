@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pynetdicom.status import GENERAL_STATUS, STORAGE_SERVICE_CLASS_STATUS
 
+from gurney.balance import policy
 from gurney.wire.dicom import statuses
 
 
@@ -55,3 +56,23 @@ def test_pynetdicoms_dictionary_agrees() -> None:
     for code, (category, _) in GENERAL_STATUS.items():
         if category in kind and code < 0x1000:
             assert statuses.classify(code) in kind[category] | {"unknown"}, hex(code)
+
+
+def test_the_policy_acts_on_the_class_of_every_code() -> None:
+    """`balance.policy` has its own table of what to do; it must not take a code for another class than this one."""
+    acts = {
+        "success": "done",
+        "warning": "warn",
+        "full": "next-repin",
+        "object-fault": "final",
+        "pair-refused": "next",
+        "member-fault": "again",
+        "duplicate": "final",
+        "refused": "final",
+        "unknown": "final",
+    }
+    assert acts.keys() == statuses.CLASSES.keys()
+    for code in range(0x10000):
+        action = policy.act({}, code, ambiguous_before=False, member_attempts=1)
+        word = statuses.classify(code)
+        assert (action.word, action.condition is not None) == (acts[word], word in ("refused", "unknown")), hex(code)

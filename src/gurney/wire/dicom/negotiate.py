@@ -7,7 +7,7 @@ only there. A pair nobody was asked about is refused this time and reported, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,8 +49,11 @@ def negotiate(rq: AssociateRQ, eligible: Pools | Callable[[str], Pools], word: W
 
     Among the transfer syntaxes that can be had the sender's order decides, unless `prefer` names one of them.
     """
-    offers = dict.fromkeys(context.abstract for context in rq.contexts if is_storage(context.abstract))  # in the order proposed
-    judged = {abstract: _judge(abstract, rq, _pools(eligible, abstract), word) for abstract in offers}
+    offers: dict[str, dict[str, None]] = {}  # abstract syntax → transfer syntaxes of all its contexts, both in the order proposed
+    for context in rq.contexts:
+        if is_storage(context.abstract):
+            offers.setdefault(context.abstract, {}).update(dict.fromkeys(context.transfers))
+    judged = {abstract: _judge(abstract, transfers, _pools(eligible, abstract), word) for abstract, transfers in offers.items()}
     contexts = tuple(_answer(context, judged.get(context.abstract), prefer) for context in rq.contexts)
     unknown = frozenset(entry for verdict in judged.values() for entry in verdict.unknown)
     return Negotiation(contexts, unknown, _reject(rq, contexts, judged), _notes(contexts, judged))
@@ -72,8 +75,7 @@ class _Verdict:
         return (self.by_all,) if self.by_all else (self.by_each, self.by_any)
 
 
-def _judge(abstract: str, rq: AssociateRQ, pools: Pools, word: Word) -> _Verdict:
-    transfers = dict.fromkeys(transfer for context in rq.contexts if context.abstract == abstract for transfer in context.transfers)
+def _judge(abstract: str, transfers: Collection[str], pools: Pools, word: Word) -> _Verdict:
     members = dict.fromkeys(member for pool in pools for member in pool)
     words = {(member, transfer): word(member, abstract, transfer) for transfer in transfers for member in members}
 
