@@ -73,9 +73,8 @@ def test_reliability_a4_bad_documents_never_serve(room: Room) -> None:
     exits: dict[str, set[int]] = {"invalid": set(), "impossible": set()}
     for i in range(count(5, 200)):
         exits["invalid"].add(g.apply(good.replace("protocol: dicom", f"protocol: dicom{i}")).returncode)
-        exits["impossible"].add(
-            g.apply(good.replace(f"listen: 127.0.0.1:{port}", f"listen: [127.0.0.1:{port}, 127.0.0.1:{taken}]")).returncode
-        )
+        impossible = good.replace(f"listen: 127.0.0.1:{port}", f"listen: [127.0.0.1:{port}, 127.0.0.1:{taken}]")
+        exits["impossible"].add(g.apply(impossible).returncode)
     load.stop()
     same = g.route("status")["generation"] == generation
     back = g.apply(good).returncode
