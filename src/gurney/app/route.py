@@ -22,6 +22,7 @@ from gurney.deliver.dispatch import Dispatcher
 from gurney.deliver.link import Receiver
 from gurney.deliver.member import LiveMember
 from gurney.deliver.pool import LivePool
+from gurney.disk import faults
 from gurney.disk.record import Record
 from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound
 from gurney.intake.dicom.service import LiveService
@@ -71,7 +72,11 @@ class RouteProcess:
         self._slabs = Slabs()
         self._receiver = Receiver()
         self._record = Record(
-            folder / "record.db", schema=dict([Ledger.SCHEMA]), wake=loop.call_soon_threadsafe, failed=self._record_failed
+            folder / "record.db",
+            schema=dict([Ledger.SCHEMA]),
+            wake=loop.call_soon_threadsafe,
+            failed=self._record_failed,
+            faults=faults.parse(os.environ.get("GURNEY_FAILPOINTS", "")),
         )
         self._ledger = Ledger(self._record, loop)
         pins, words = self._remembered()
