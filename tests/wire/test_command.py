@@ -13,6 +13,7 @@ from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
+from gurney.config import limits
 from gurney.errors import LocalError
 from gurney.wire.dicom import command
 from gurney.wire.dicom.command import CommandFault
@@ -119,6 +120,11 @@ def test_what_cannot_be_answered_is_refused_with_a_reason(reason: str, data: byt
     assert 0 <= fault.value.offset <= command.LARGEST
     with pytest.raises(CommandFault):
         command.with_message_id(data, 1)
+
+
+def test_the_limit_is_the_one_that_is_documented() -> None:
+    assert command.LARGEST == limits.COMMAND_SET
+    assert command.read(written(*STORE, (0x5010, bytes(command.LARGEST - len(written(*STORE)) - 8)))).message_id == 0x1234
 
 
 def test_every_reason_has_a_case() -> None:

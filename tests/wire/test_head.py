@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gurney.config import limits
 from gurney.wire.dicom import head, inflate
 from gurney.wire.dicom.head import Head
 from tests.wire.writer import (
@@ -312,6 +313,11 @@ def test_deflate_bombs_and_broken_streams_are_bounded() -> None:
         assert outcome(walkers[0]) == outcome(walkers[1]), name
         assert walkers[0].unreadable in ("deflate", "no-end", "not-an-item"), name
     assert read(DEFLATED, sent(DEFLATED, ct(little)) + bytes(100)).values == FOUND
+
+
+def test_the_limits_are_those_that_are_documented() -> None:
+    """`config` and `wire` do not know each other, so that the numbers stand in both."""
+    assert (head.CAP, head.DEPTH, inflate.INFLATED, inflate.TAKEN) == (limits.HEAD, limits.NESTING, limits.INFLATE, limits.HEAD)
 
 
 def test_inflate_stops_at_its_own_limits() -> None:
