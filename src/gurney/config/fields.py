@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from gurney.config import keys, text
+from gurney.config import keys, limits, text
 from gurney.config.faults import Faults, Unfit, printable, shown
 from gurney.config.tree import Entries, Items, Node, Scalar
 
@@ -54,6 +54,9 @@ class Desk:
         if not isinstance(node, Items):
             self.wrong(node, path, "GRN-S011", "a text or a list is expected here, not a mapping")
             return ()
+        if len(node.items) > limits.LISTED:
+            self.wrong(node, path, "GRN-S006", f"more than {limits.LISTED} texts in one list")
+            return ()
         found = (self.value(item, f"{path}[{index}]", parse) for index, item in enumerate(node.items))
         return tuple(value for value in found if value is not None)
 
@@ -74,6 +77,9 @@ class Desk:
             if not (isinstance(node, Scalar) and not node.sound):
                 self.wrong(node, path, "GRN-S011", f"a mapping of {what} is expected here, not {_SHAPES[type(node)]}")
             self.faults.breaks(path)
+            return
+        if len(node.pairs) > limits.NAMED:
+            self.wrong(node, path, "GRN-S006", f"more than {limits.NAMED} {what} in one mapping")
             return
         for key, value in node.pairs:
             under = f"{path}.{key.text}"
@@ -106,8 +112,8 @@ class Fields:
         for key, _ in node.pairs:
             desk.marks.setdefault(f"{path}.{key.text}" if path else key.text, key.at)
 
-    def judge(self, *, silent: bool = False) -> None:
-        """Says unknown, later and missing keys; `silent` keeps missing ones to itself (their parent has been said)."""
+    def judge(self) -> None:
+        """Says unknown, later and missing keys."""
         table = {key.name: key for key in keys.KINDS[self._kind]}
         for name, (key, _) in self._pairs.items():
             known = table.get(name)
@@ -117,10 +123,9 @@ class Fields:
                 self.desk.wrong(key, self.under(name), "GRN-S009", f"unknown key {shown(name)} in {_A[self._kind]}", home or hint)
             elif known.later:
                 self.desk.later(key.at, name, self.under(name))
-        if not silent:
-            for name, known in table.items():
-                if known.required and name not in self._pairs:
-                    self.desk.faults.add(self.at, "GRN-S010", f"{self._what()} needs '{name}'", known.meaning, path=self.path)
+        for name, known in table.items():
+            if known.required and name not in self._pairs:
+                self.desk.faults.add(self.at, "GRN-S010", f"{self._what()} needs '{name}'", known.meaning, path=self.path)
 
     def _what(self) -> str:
         last = self.path.rpartition(".")[2]

@@ -209,8 +209,18 @@ def _listed_member(desk: Desk, item: Node, at_path: str, path: str, defaults: _D
         desk.wrong(item, at_path, unfit.code, unfit.message, f"give it another one: members: {{NAME: {member.name}@…}}")
         return None
     under = f"{path}.{member.name}"
-    desk.marks.setdefault(under, item.at)
+    _mark_as(desk, item, under)
+    if desk.faults.is_broken(at_path):
+        desk.faults.breaks(under)
     return replace(member, path=under)
+
+
+def _mark_as(desk: Desk, node: Node, path: str) -> None:
+    """Marks a listed member and its keys under its name, as if it stood in a mapping."""
+    desk.marks.setdefault(path, node.at)
+    for key, value in node.pairs if isinstance(node, Entries) else ():
+        _mark_as(desk, value, f"{path}.{key.text}")
+        desk.marks[f"{path}.{key.text}"] = key.at
 
 
 def _member(desk: Desk, name: str | None, node: Node, path: str, at: tuple[int, int], defaults: _Defaults) -> Member | None:

@@ -21,6 +21,10 @@ def _text(pattern: str | None = None, **more: Any) -> Schema:
     return found if pattern is None else {**found, "pattern": f"^(?:{pattern})$"}
 
 
+def _string(pattern: str) -> Schema:
+    return {"type": "string", "pattern": f"^(?:{pattern})$"}
+
+
 def _number(lowest: int, highest: int) -> Schema:
     return {"anyOf": [{"type": "integer", "minimum": lowest, "maximum": highest}, {"type": "string", "pattern": "^[0-9]+$"}]}
 
@@ -44,12 +48,12 @@ def _ref(kind: str) -> Schema:
 _NAME = f"[A-Za-z0-9][A-Za-z0-9_-]{{0,{limits.NAME_CHARACTERS - 1}}}"
 _MEMBER_NAME = f"[A-Za-z0-9\\[][A-Za-z0-9_.:\\[\\] -]{{0,{limits.MEMBER_NAME_CHARACTERS - 1}}}"
 _AE_TITLE = f"[ -\\[\\]-~]{{1,{limits.AE_TITLE_BYTES}}}"
-_DURATION = _text("[0-9]+(?:ms|s|m|h|d|y)")
-_SIZE = _text("[0-9]+(?:B|KiB|MiB|GiB|TiB)")
+_DURATION = _string("[0-9]+(?:ms|s|m|h|d|y)")
+_SIZE = _string("[0-9]+(?:B|KiB|MiB|GiB|TiB)")
 _UID = _text("[0-9.]{1,64}")
 _PORT = _number(1, limits.PORT_HIGHEST)
-_LISTEN: Schema = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": limits.PORT_HIGHEST}, _text("(?:.*:)?[0-9]+")]}
-_DESTINATION: Schema = {"anyOf": [_text(".*:[0-9]+"), _ref("member")]}
+_LISTEN: Schema = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": limits.PORT_HIGHEST}, _string("(?:.*:)?[0-9]+")]}
+_DESTINATION: Schema = {"anyOf": [_string(".*:[0-9]+"), _ref("member")]}
 _STATUS_ROW = "[0-9A-F]{4}|[0-9A-F]{3}x|[0-9A-F]{2}xx|[0-9A-F]xxx"
 
 FORMS: dict[str, Schema] = {
@@ -57,7 +61,8 @@ FORMS: dict[str, Schema] = {
     "name": _text(_NAME),
     "sites": {"type": "object", "propertyNames": {"pattern": f"^(?:{_NAME})$"}, "additionalProperties": _ref("site")},
     "nodes": {"type": "object", "propertyNames": {"pattern": f"^(?:{_NAME})$"}, "additionalProperties": _text()},
-    "jurisdiction": _text("[A-Z]{2}(?:-[A-Z0-9]{1,3})?"),
+    # an editor of YAML 1.1 takes NO (Norway) for false
+    "jurisdiction": {"anyOf": [_string("[A-Z]{2}(?:-[A-Z0-9]{1,3})?"), {"type": "boolean"}]},
     "applications": _named(_NAME, _ref("application")),
     "services": _named(_NAME, _ref("service")),
     "pools": _named(_NAME, {"anyOf": [{"type": "array", "items": _DESTINATION, "minItems": 1}, _ref("pool")]}),

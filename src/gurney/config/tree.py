@@ -156,7 +156,7 @@ class _Grower:
         elif self._documents > 1:
             self._count(at)
         elif isinstance(event, yaml.AliasEvent):
-            name = printable(event.anchor)
+            name = printable(event.anchor or "")
             hint = f'write the value out, or quote it if the text is meant: "*{name}"'
             self._faults.add(at, "GRN-S004", f"alias *{name} is not allowed", hint)
             self._add(Scalar("", at, sound=False))

@@ -9,7 +9,7 @@ from gurney.config.document import Document, Listen
 from gurney.config.lint.complaint import Complaint, Marks
 from gurney.config.matches import fits
 
-_LOOKED_AT = 16  # a service with more listeners is not judged: every glob is tried on every one
+_LOOKED_AT = 8  # a service with more listeners is not judged: every glob is tried on every one
 
 
 def look(document: Document, marks: Marks) -> Iterator[Complaint]:

@@ -1,0 +1,115 @@
+"""The one place for the documents the tests of `config` share: whole ones, and one with a hole for a fragment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+
+SMALLEST = """gurney: 1
+applications:
+  pacs:
+    services:
+      store: {protocol: dicom, listen: 11112, accept_from: [10.0.0.0/8]}
+    pools:
+      archive: [ARCHIVE1@10.0.0.11:11112, ARCHIVE2@10.0.0.12:11112]
+"""
+
+EVERYTHING = r"""gurney: 1
+sites:
+  london: {jurisdiction: GB, nodes: {lb1: 10.0.0.2, lb2: lb2.example.org}}
+  aws-london: {jurisdiction: GB, cloud: aws}
+  oslo: {jurisdiction: NO}
+applications:
+  pacs:
+    limits: {associations: 512, max_object: 8GiB}
+    services:
+      store:
+        protocol: dicom
+        listen: [11112, 10.0.0.2:104, "[fd00::2]:104"]
+        ae_title: PACS
+        accept_from: [CT1@10.0.0.31, MR*@10.0.3.0/24, 10.9.0.0/16, US1, "*@fd00::/8", "fd00::31"]
+        delivery: relay
+        echo: pool
+        prefer: [1.2.840.10008.1.2.1, 1.2.840.10008.1.2]
+        non_patient: balance
+        duplicates: forward
+        digest: none
+        replay_limit: 8MiB
+        limits: {associations_per_address: 128, associations_per_ae: 16, unassociated: 100, unassociated_per_address: 10}
+        rules:
+          - name: mammography
+            match: {modality: MG, calling_ae: [MG1, "MG?2*"], network: [10.0.3.0/24, 10.0.0.31]}
+            pool: breast
+            urgency: critical
+          - match:
+              tag(0010,0040): F
+              tag(0019,xx10,ACME): R*
+              sop_class: 1.2.840.10008.5.1.4.1.1.*
+              listener: "*:11112"
+              request: store
+            pool: archive
+          - pool: archive
+      second: {protocol: dicom, listen: 127.0.0.1:11113, prefer: 1.2.840.10008.1.2, rules: [{pool: breast}]}
+    pools:
+      archive:
+        balance: least-load
+        keep: patient
+        site: london
+        weight: 60
+        check: {kind: dicom-associate, interval: 500ms, timeout: 1m, rise: 1, fall: 5}
+        statuses: {A9xx: next, "0110": final, C0xx: again, A700: next-repin}
+        members:
+          archive-1: ARCHIVE1@10.0.0.11:11112
+          archive-2:
+            address: ARCHIVE2@archive-2.example.org:11112
+            weight: 50
+            calling_ae: GURNEY
+            max_associations: 1
+            max_bytes: 64MiB
+            async_ops: 1
+            site: aws-london
+            check: {kind: dicom-echo, fall: 2, expect_contexts: [[1.2.840.10008.5.1.4.1.1.2, 1.2.840.10008.1.2.1]]}
+          archive-3: {address: "fd00::13", port: 104, ae_title: "ARCHIVE 3"}
+          archive-4: 10.0.0.14:104
+      breast: [BREAST@10.0.0.21:104, "[fd00::21]:104", {address: "BREAST2@10.0.0.22", port: 104, weight: 7}]
+"""
+
+
+def with_service(fragment: str) -> str:
+    """A whole document whose one service has `fragment` (flow style, without braces) among its keys."""
+    return f"""gurney: 1
+applications:
+  pacs:
+    services:
+      store: {{protocol: dicom, listen: 11112, {fragment}}}
+    pools:
+      archive: [ARCHIVE1@10.0.0.11:11112]
+"""
+
+
+def with_pool(fragment: str) -> str:
+    """A whole document whose one pool is `fragment` (flow style)."""
+    return f"""gurney: 1
+applications:
+  pacs:
+    services:
+      store: {{protocol: dicom, listen: 11112}}
+    pools:
+      archive: {fragment}
+"""
+
+
+def legal() -> dict[str, str]:
+    """Every legal document of the tests by name, the golden ones and the demo's included."""
+    found = {"smallest": SMALLEST, "everything": EVERYTHING}
+    for path in sorted((TESTS / "golden").rglob("*.yaml")):
+        found[path.stem] = path.read_text("utf-8")
+    demo = TESTS.parent / "src/gurney/demo/gurney.yaml"
+    found["demo"] = demo.read_text("utf-8")
+    return found
+
+
+def refused() -> dict[str, str]:
+    """Every document of tests/refused by name."""
+    return {path.stem: path.read_text("utf-8") for path in sorted((TESTS / "refused").glob("*.yaml"))}
