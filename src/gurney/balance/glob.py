@@ -7,8 +7,6 @@ of the bytes, so a glob written in ASCII compares bytes with bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 
 def fits(pattern: str, text: str) -> bool:
     """True if `pattern` fits the whole of `text`."""
@@ -17,6 +15,8 @@ def fits(pattern: str, text: str) -> bool:
             return pattern == text
         return len(pattern) == len(text) and _here(pattern, text, 0)
     first, *middle, last = pattern.split("*")
+    if not middle and not last and "?" not in first:
+        return text.startswith(first)  # the usual one: MR*
     at, end = len(first), len(text) - len(last)
     if end < at or not _here(first, text, 0) or not _here(last, text, end):
         return False
@@ -35,14 +35,9 @@ def fits_value(pattern: str, value: str) -> bool:
     Components are what stands between backslashes (PS3.5 §6.4), without the spaces around them: `PRIMARY` and
     `ORIGINAL\\PRIMARY*` both fit an `image_type` of `ORIGINAL\\PRIMARY\\AXIAL`.
     """
-    if fits(pattern, value):
+    if pattern == value or fits(pattern, value):
         return True
     return "\\" in value and any(fits(pattern, part.strip(" ")) for part in value.split("\\"))
-
-
-def fits_any(patterns: Iterable[str], value: str) -> bool:
-    """True if one of `patterns` fits `value` or a component of it."""
-    return any(fits_value(pattern, value) for pattern in patterns)
 
 
 def _here(piece: str, text: str, at: int) -> bool:

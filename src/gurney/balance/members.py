@@ -181,7 +181,7 @@ def _no_slot(view: View) -> bool:
 
 def _completed(reasons: dict[str, str], chosen: str | None, held: _PinFault | None, pin: str | None) -> dict[str, str]:
     """The reasons with those who could but were not chosen put into words."""
-    found = {name: why or "could take it, another was chosen" for name, why in reasons.items() if name != chosen}
+    found = {name: why or "could take it, another was chosen" for name, why in reasons.items()}
     if held is not None and pin is not None and pin != chosen:
         found[pin] = held.why
     return found

@@ -10,41 +10,57 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gurney.balance.facts import ASSOCIATION, canonical
-from gurney.balance.glob import fits, fits_any
+from gurney.balance.glob import fits, fits_value
 from gurney.balance.networks import holds, is_network
 from gurney.config.document import Peer, Rule, Service
-from gurney.config.matches import is_tag
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The rule that won, or None; `passed` says of each rule before it why it did not match."""
+    """The rule that won, or None; `failed` holds each rule before it with the fact that spoke against it and whether that is missing."""
 
     rule: Rule | None
-    passed: tuple[tuple[str, str], ...]
+    failed: tuple[tuple[Rule, str, bool], ...]
+
+    @property
+    def passed(self) -> tuple[tuple[str, str], ...]:
+        """(rule name, why it did not match) of each rule before the one that won; put into words only when asked for."""
+        return tuple((rule.name, _words(rule, fact, missing)) for rule, fact, missing in self.failed)
+
+
+_UNREADABLE = "the data set"
 
 
 def choose(service: Service, facts: Mapping[str, str], readable: bool = True) -> Choice:
     """The rule for an object with `facts`. An unreadable data set follows the last rule only (`dicom.md` §3)."""
-    passed: list[tuple[str, str]] = []
+    failed: list[tuple[Rule, str, bool]] = []
     last = len(service.rules) - 1
     for at, rule in enumerate(service.rules):
-        why = "the data set cannot be read" if not readable and at < last else mismatch(rule, facts)
-        if why is None:
-            return Choice(rule, tuple(passed))
-        passed.append((rule.name, why))
-    return Choice(None, tuple(passed))
+        if not readable and at < last:
+            failed.append((rule, _UNREADABLE, True))
+            continue
+        against = _against(rule, facts)
+        if against is None:
+            return Choice(rule, tuple(failed))
+        failed.append((rule, *against))
+    return Choice(None, tuple(failed))
 
 
-def mismatch(rule: Rule, facts: Mapping[str, str]) -> str | None:
-    """Why `rule` does not match, in words; None if it does."""
+def _against(rule: Rule, facts: Mapping[str, str]) -> tuple[str, bool] | None:
+    """The first fact that speaks against `rule` and whether it is missing; None if the rule matches."""
     for name, globs in rule.match.items():
         value = value_of(name, facts)
         if value is None:
-            return f"{name} is missing"
+            return name, True
         if not _fits(name, globs, value):
-            return f"{name} does not fit {' or '.join(globs)}"
+            return name, False
     return None
+
+
+def _words(rule: Rule, fact: str, missing: bool) -> str:
+    if fact == _UNREADABLE:
+        return f"{fact} cannot be read"
+    return f"{fact} is missing" if missing else f"{fact} does not fit {' or '.join(rule.match[fact])}"
 
 
 def possible(service: Service, known_facts: Mapping[str, str]) -> tuple[Rule, ...]:
@@ -80,10 +96,14 @@ def admits(accept_from: Sequence[Peer], calling_ae: str, address: str) -> bool:
 
 def value_of(name: str, facts: Mapping[str, str]) -> str | None:
     """The value of the fact a rule calls `name`, or None if it is missing."""
-    return facts.get(canonical(name) if is_tag(name) else name)
+    value = facts.get(name)
+    return facts.get(canonical(name)) if value is None and name.startswith("tag(") else value
 
 
 def _fits(name: str, globs: Sequence[str], value: str) -> bool:
     if name == "network":
         return any(holds(glob, value) if is_network(glob) else fits(glob, value) for glob in globs)
-    return fits_any(globs, value)
+    for glob in globs:  # noqa: SIM110 - this is asked for every rule and object, a generator costs as much as the answer
+        if fits_value(glob, value):
+            return True
+    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gurney.config.addresses import spell_target
 from gurney.config.document import Listen, Member, Peer, Rule
 
 NOTHING = "none"
@@ -40,17 +41,12 @@ def size(count: int | None) -> str:
 
 def listen(given: Listen) -> str:
     """`*:11112`, `10.0.0.2:104`, `[2001:db8::2]:104`."""
-    return address(given.host or "*", given.port)
-
-
-def address(host: str, port: int) -> str:
-    """HOST:PORT, an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return spell_target(given.host or "*", given.port)
 
 
 def member(given: Member) -> str:
     """`ARCHIVE1@10.0.0.11:104`."""
-    where = address(given.host, given.port)
+    where = spell_target(given.host, given.port)
     return where if given.ae_title is None else f"{given.ae_title}@{where}"
 
 

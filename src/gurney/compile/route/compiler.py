@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gurney.balance import table
 from gurney.balance.table import Table
 from gurney.compile.route.paths import of_table
+from gurney.config.addresses import spell_target
 from gurney.config.document import Document, Listen
 from gurney.errors import LocalError, NotFound
 
@@ -62,5 +63,5 @@ def listeners(made: Table) -> tuple[tuple[str, str, int], ...]:
 
 
 def listener_name(listen: Listen) -> str:
-    """How guard and route process call a listener: `HOST:PORT`, `*:PORT` for every address."""
-    return f"{listen.host or '*'}:{listen.port}"
+    """How guard, route process and the fact `listener` call it: `HOST:PORT`, `*:PORT` for every address, IPv6 in brackets."""
+    return spell_target(listen.host or "*", listen.port)
