@@ -14,12 +14,19 @@ QUICK_FOLDERS = (*PURE_ROOMS, "golden", "refused", "layout", "docs")
 
 
 def expression(only: str) -> str:
-    """The `-k` expression for `ONLY`: `dicom` names an area, `dicom-17` one scenario of its page; several are joined by commas.
+    """The `-k` expression for `ONLY`: `dicom` names an area, `dicom-17` a scenario, `d9` a row of a page; several are joined by commas.
 
-    A number ends with `_` so that `dicom-1` does not run `test_dicom_17_…`. Empty: everything.
+    A number ends there (`dicom-1` does not run `test_dicom_17_…`) and may be written with a zero before it. Empty: everything.
     """
     words = [word.strip().lower().replace("-", "_") for word in only.split(",") if word.strip()]
-    return " or ".join(f"test_{word}_" if word[-1].isdigit() else word for word in words)
+    return " or ".join(spelling for word in words for spelling in _spellings(word))
+
+
+def _spellings(word: str) -> list[str]:
+    head, line, number = word.rpartition("_")
+    if line and number.isdigit():
+        return [f"_{head}_{spelt}_" for spelt in dict.fromkeys((str(int(number)), f"{int(number):02}"))]
+    return [f"_{word}_" if word[-1].isdigit() else word]
 
 
 def quick_folders(tests: Path) -> list[str]:
