@@ -71,9 +71,9 @@ def test_the_route_process_loads_no_dicom_library() -> None:
     [
         ("", ""),
         ("dicom", "dicom"),
-        ("dicom-1", "test_dicom_1_"),
-        ("dicom-17,reliability", "test_dicom_17_ or reliability"),
-        ("D9", "test_d9_"),
+        ("dicom-1", "_dicom_1_ or _dicom_01_"),
+        ("dicom-17,reliability", "_dicom_17_ or reliability"),
+        ("D9", "_d9_"),
     ],
 )
 def test_only_selects_by_name(only: str, expression: str) -> None:
