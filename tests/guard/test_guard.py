@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -220,9 +221,9 @@ def test_what_cannot_be_started_is_refused_and_leaves_nothing(house: House) -> N
         house.run(port, argv=["/does/not/exist"])
     for bad in (["relative"], [], ["/x", 1], "/x"):
         with pytest.raises(GuardRefused, match="argv"):
-            house.guard._ask({"op": "run", "name": "pacs", "argv": bad, "folder": str(house.folder)})
+            house.guard._ask({"op": "run", "name": "pacs", "argv": bad, "folder": str(house.folder)}, 5)
     with pytest.raises(GuardRefused, match="the guard knows"):
-        house.guard._ask({"op": "exec"})
+        house.guard._ask({"op": "exec"}, 5)
     assert house.guard.list() == []
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", port))
@@ -257,6 +258,78 @@ def test_the_guard_dies_and_the_next_adopts(house: House) -> None:
     assert answer(first) != pid
     process = house.settled()
     assert (process["last_exit"], process["restarts"], process["adopted"]) == ("unknown (adopted)", 1, False)
+
+
+def test_everything_is_killed_and_the_next_guard_starts_it_all(house: House) -> None:
+    house.start()
+    port = free()
+    pid = house.run(port)["pid"]
+    house.settled()
+    house.kill_guard()
+    os.kill(pid, signal.SIGKILL)
+    wait(lambda: pid_gone(pid), "the child's end")
+    house.start()
+    process = house.settled()
+    assert not process["adopted"] and answer(port) == process["pid"] != pid
+
+
+def test_an_adopted_process_dies_before_it_has_handed_back(house: House) -> None:
+    house.start()
+    port = free()
+    pid = house.run(port)["pid"]
+    house.settled()
+    house.kill_guard()
+    os.kill(pid, signal.SIGSTOP)
+    house.start()
+    assert house.process()["state"] == "adopting"
+    os.kill(pid, signal.SIGKILL)
+    process = house.settled()
+    assert answer(port) == process["pid"] != pid
+
+
+def test_a_stopped_process_can_be_ended(house: House) -> None:
+    house.start()
+    pid = house.run(free())["pid"]
+    house.settled()
+    os.kill(pid, signal.SIGSTOP)
+    assert house.guard.stop("pacs", 0.2)["exit"] == "signal 9 (SIGKILL)"
+
+
+def test_a3_crashes_and_restarts_refuse_nobody(house: House) -> None:
+    """Reliability A3: 5 planned restarts, 5 SIGKILLs and a dead guard while new connections come all the time."""
+    house.start()
+    port = free()
+    house.run(port)
+    house.settled()
+    counts = {"connections": 0, "answered": 0, "cut": 0, "refused": 0}
+    ended = threading.Event()
+
+    def connect() -> None:
+        while not ended.wait(0.05):
+            counts["connections"] += 1
+            try:
+                answer(port)
+                counts["answered"] += 1
+            except ConnectionRefusedError:
+                counts["refused"] += 1
+            except (ConnectionResetError, ValueError):  # it was in the hands of the one that was killed
+                counts["cut"] += 1
+
+    threads = [threading.Thread(target=connect) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for number in range(5):
+        house.run(port, restart=True)
+        if number == 2:
+            house.kill_guard()
+            house.start()
+        os.kill(house.settled()["pid"], signal.SIGKILL)
+        house.settled()
+    ended.set()
+    for thread in threads:
+        thread.join(BOUND)
+    print("a3 " + " ".join(f"{key}={value}" for key, value in counts.items()))
+    assert counts["refused"] == 0 and counts["answered"] > 20 and counts["cut"] <= 5
 
 
 def test_an_adopted_process_can_be_stopped(house: House) -> None:

@@ -21,7 +21,11 @@ from gurney.net.messages import Connection
 SOCKET = "guard.sock"
 INTENTS = "guard.json"
 START_SECONDS = 15.0
-ANSWER_SECONDS = 30.0
+LIST_SECONDS = 5.0
+RUN_SECONDS = 30.0
+"""A restart may take 10 s to end what it has in hand, and the next process a while to take its listeners."""
+END_SECONDS = 15.0
+"""For an answer to stop and shutdown beyond their own time."""
 OUTPUT_SHOWN = 2000
 
 
@@ -38,27 +42,25 @@ class Guard:
 
         Gives {pid, started, handed}: handed is false when the process has not confirmed its listeners yet.
         """
-        return self._ask({
-            "op": "run", "name": name, "argv": list(argv), "folder": str(folder),
-            "listeners": [dict(one) for one in listeners], "restart": restart,
-        })  # fmt: skip
+        message = {"op": "run", "name": name, "argv": list(argv), "folder": str(folder), "listeners": [dict(one) for one in listeners]}
+        return self._ask({**message, "restart": restart}, RUN_SECONDS)
 
     def stop(self, name: str, within: float = 10.0) -> dict[str, Any]:
         """End a process: SIGTERM, `within` seconds, SIGKILL. Gives {stopped, exit}; stopped is false if there was none."""
-        return self._ask({"op": "stop", "name": name, "within": within}, within)
+        return self._ask({"op": "stop", "name": name, "within": within}, within + END_SECONDS)
 
     def list(self) -> list[dict[str, Any]]:
         """What the guard keeps: {name, pid, since, restarts, adopted, state, last_exit, listeners, waiting, problem, argv, folder}."""
-        processes: list[dict[str, Any]] = self._ask({"op": "list"})["processes"]
+        processes: list[dict[str, Any]] = self._ask({"op": "list"}, LIST_SECONDS)["processes"]
         return processes
 
     def pid(self) -> int:
         """The guard's own pid."""
-        return int(self._ask({"op": "list"})["pid"])
+        return int(self._ask({"op": "list"}, LIST_SECONDS)["pid"])
 
     def shutdown(self, within: float = 10.0) -> None:
         """End everything and the guard too."""
-        self._ask({"op": "shutdown", "within": within}, within)
+        self._ask({"op": "shutdown", "within": within}, within + END_SECONDS)
 
     def watch(self) -> socket.socket:
         """A connection that becomes readable (end or reset) when the guard is gone; for `add_reader`. The caller's to close."""
@@ -67,8 +69,8 @@ class Guard:
             raise NotRunning(f"nobody answers on {self._path}")
         return sock
 
-    def _ask(self, message: Mapping[str, Any], within: float = 0.0) -> dict[str, Any]:
-        with Connection(self._path, ANSWER_SECONDS + within) as connection:
+    def _ask(self, message: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        with Connection(self._path, seconds) as connection:
             answer, _ = connection.ask(message)
         if answer.get("ok") is not True:
             raise GuardRefused(str(answer.get("message", "the guard refused")), hint=answer.get("hint"))

@@ -99,6 +99,11 @@ class Kept:
         self._settled.append(waiter)
         self._look()
 
+    def forget(self, waiter: Waiter) -> None:
+        """It waits no longer for `settled`."""
+        if waiter in self._settled:
+            self._settled.remove(waiter)
+
     def when_ended(self, waiter: Waiter) -> None:
         """Call once, when the process asked to stop has ended and its listeners are closed."""
         self._ended.append(waiter)

@@ -157,6 +157,7 @@ class Server:
         once = _Once(answer)
 
         def settled() -> None:
+            kept.forget(settled)
             now = None if kept.child is None else kept.child.pid
             once({"ok": True, "pid": now, "started": now != pid, "handed": kept.settled})
 
