@@ -49,7 +49,6 @@ def test_a_key_is_quiet_a_minute_after_its_last_object() -> None:
     assert not pins.quiet("archive", "r", 59.0)
     assert pins.quiet("archive", "r", 60.0)
     assert pins.quiet("archive", "unseen", 0.0)
-    assert pins.quiet_since("archive", "r") == 0.0
 
 
 def test_a_pin_set_again_after_a_day_begins_anew() -> None:

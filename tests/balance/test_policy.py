@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from gurney.balance import policy
 from gurney.balance.policy import act
 from gurney.config import words
+from gurney.wire.dicom import statuses
 
 
 def test_the_words_are_the_documents() -> None:
     assert tuple(policy.ACTIONS) == words.STATUS_ACTIONS
+    assert set(policy.TABLE) == set(statuses.CLASSES)
 
 
 @pytest.mark.parametrize(
@@ -106,5 +108,6 @@ def test_what_names_a_row(text: str, row: bool) -> None:
 def test_every_status_is_decided_and_only_good_ones_count_as_stored(status: int, ambiguous: bool, attempts: int) -> None:
     action = act({}, status, ambiguous_before=ambiguous, member_attempts=attempts)
     stored = action.word in ("done", "warn", "already")
+    assert stored == (statuses.is_stored(status) or (status == 0x0111 and ambiguous))
     assert stored == (status == 0 or status >> 12 == 0xB or (status == 0x0111 and ambiguous))
     assert action.word != "again" or attempts == 1

@@ -105,12 +105,6 @@ def test_what_a_step_cuts_is_what_was_open() -> None:
     assert made.cuts == 7
 
 
-def test_the_order_of_applications_is_that_of_their_last_step() -> None:
-    before = (PACS, application("old", {"store": (P3,)}))
-    after = (application("pacs", {"store": (P1,)}, weight=1), application("new", {"store": (P2,)}))
-    assert plan(world(before, ()).running(), wanted(*after)).order == ("new", "pacs", "old")
-
-
 HOSTS = st.sampled_from(["", "", "10.0.0.1", "10.0.0.2"])
 LISTENS = st.builds(Listen, HOSTS, st.integers(1, 4))
 SERVICES = st.dictionaries(

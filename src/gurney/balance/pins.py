@@ -60,15 +60,10 @@ class Pins:
             if len(pin.holders) > 1:
                 self._split.add((pool, ref))
 
-    def quiet_since(self, pool: str, ref: str) -> float | None:
-        """When the last object of `ref` came, or None if it has no pin."""
-        pin = self._pins.get((pool, ref))
-        return None if pin is None else pin.last
-
     def quiet(self, pool: str, ref: str, now: float) -> bool:
         """True if `ref` has had no object for 60 s (or was never seen)."""
-        last = self.quiet_since(pool, ref)
-        return last is None or now - last >= QUIET
+        pin = self._pins.get((pool, ref))
+        return pin is None or now - pin.last >= QUIET
 
     def expire(self, now: float, kept: float = KEPT) -> int:
         """Forget pins whose last object is over `kept` seconds old; how many that were."""

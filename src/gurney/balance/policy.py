@@ -1,7 +1,7 @@
 """The one place for what a member's C-STORE status means: the table of `dicom.md` §5 as data, and a pool's own rows over it.
 
-A row is named by four hex digits, the last ones `x` for any (`A7xx`, `Cxxx`). A pool's rows come before the table's, and of two rows
-that fit the one with fewer `x` wins. Statuses are those of PS3.7 Annex C and PS3.4 Table B.2-1.
+Which class a status belongs to is `wire.dicom.statuses`. A pool's row is named by four hex digits, the last ones `x` for any (`A7xx`,
+`Cxxx`); it comes before the table, and of two rows that fit the one with fewer `x` wins.
 """
 
 from __future__ import annotations
@@ -9,14 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-T = TypeVar("T")
-
-SUCCESS = 0x0000
-REFUSED_PAIR = 0x0122  # SOP class not supported: the pair is not taken
-DUPLICATE = 0x0111  # duplicate SOP instance
-OUT_OF_RESOURCES = 0xA700  # what the sender hears when nobody answered
+from gurney.wire.dicom.statuses import classify
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +44,18 @@ ACTIONS: Mapping[str, Action] = {"next": NEXT, "next-repin": REPIN, "again": AGA
 """The words a pool may put in a row of its own (`statuses: {A9xx: next}`)."""
 
 TABLE: Mapping[str, Action] = {
-    "0000": DONE,
-    "Bxxx": WARN,
-    "A7xx": REPIN,
-    "A9xx": FINAL,
-    "Cxxx": FINAL,
-    "0122": OTHER_PAIR,
-    "0110": AGAIN,
-    "0111": FINAL,
-    "xxxx": REFUSED,
+    "success": DONE,
+    "warning": WARN,
+    "full": REPIN,
+    "object-fault": FINAL,
+    "pair-refused": OTHER_PAIR,
+    "member-fault": AGAIN,
+    "duplicate": FINAL,
+    "refused": REFUSED,
+    "unknown": REFUSED,
 }
+"""What is done about each class of `wire.dicom.statuses`."""
+
 _ROW = re.compile(r"[0-9A-F]{4}|[0-9A-F]{3}x|[0-9A-F]{2}xx|[0-9A-F]xxx")
 
 
@@ -74,21 +70,21 @@ def act(statuses: Mapping[str, str], status: int, *, ambiguous_before: bool = Fa
     `statuses` are the pool's own rows. `ambiguous_before`: an earlier attempt of this object at this member ended without an answer, so
     that 0111 means it was stored then. `member_attempts`: attempts at this member, this one included; *again* is said once.
     """
-    if status == DUPLICATE and ambiguous_before:
+    kind = classify(status)
+    if kind == "duplicate" and ambiguous_before:
         return ALREADY
-    own = _row(statuses, status)
-    action = ACTIONS[own] if own is not None else _row(TABLE, status) or REFUSED
-    if own is not None and status == REFUSED_PAIR:
+    own = _own_row(statuses, status)
+    action = TABLE[kind] if own is None else ACTIONS[own]
+    if own is not None and kind == "pair-refused":
         action = replace(action, capability_refused=True)  # whatever a pool wants done about it, the pair is not taken
     if action.word == "again" and member_attempts > 1:
-        return replace(NEXT, counts_against_member=action.counts_against_member)
+        return NEXT
     return action
 
 
-def _row(rows: Mapping[str, T], status: int) -> T | None:
-    digits = f"{status & 0xFFFF:04X}"
-    for kept in (4, 3, 2, 1, 0):
-        found = rows.get(digits[:kept] + "x" * (4 - kept))
-        if found is not None:
-            return found
-    return None
+def _own_row(rows: Mapping[str, str], status: int) -> str | None:
+    """The pool's word for `status`, by its row with the fewest `x`."""
+    if not rows:
+        return None
+    digits = f"{status:04X}"
+    return next((rows[row] for kept in (4, 3, 2, 1) if (row := digits[:kept] + "x" * (4 - kept)) in rows), None)

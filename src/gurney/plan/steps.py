@@ -80,12 +80,6 @@ class Plan:
         """How many sessions all steps end."""
         return sum(step.cuts for step in self.steps)
 
-    @property
-    def order(self) -> tuple[str, ...]:
-        """The applications in the order of their last step: each may be brought over whole in this order, addresses permitting."""
-        last = {step.application: at for at, step in enumerate(self.steps)}
-        return tuple(sorted(last, key=lambda name: last[name]))
-
 
 def plan(running: Mapping[str, Running], wanted: Mapping[str, Wanted], sessions: Sessions | None = None) -> Plan:
     """The steps from `running` to `wanted`, by application; `sessions` says what is open now (not given: nothing is)."""

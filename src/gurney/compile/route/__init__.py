@@ -1,8 +1,7 @@
-"""Compiling an application into its route process's table: `compiler`, the way back to the document: `paths`, for plans: `planning`."""
+"""Compiling an application into its route process's table: `compiler`, the way back to the document: `paths`."""
 
 from __future__ import annotations
 
 from gurney.compile.route.compiler import Compiled, compile, listener_name, listeners
-from gurney.compile.route.planning import running, wanted
 
-__all__ = ["Compiled", "compile", "listener_name", "listeners", "running", "wanted"]
+__all__ = ["Compiled", "compile", "listener_name", "listeners"]
