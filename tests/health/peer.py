@@ -23,6 +23,7 @@ class Peer:
     abort: str = ""  # "associate" or "echo"
     silent: str = ""  # "associate", "echo" or "release"
     garbage: bytes = b""
+    transfer: str = ""  # named in the answer instead of the one asked for
     upper: Upper = field(default_factory=lambda: Upper(True, 0.0))
     asked: AssociateRQ | None = None
 
@@ -64,7 +65,7 @@ class Peer:
             self.upper.reject(*self.reject, 0.0)
         else:
             contexts = [
-                ContextAC(context.id, 0 if self.takes(context.abstract, context.transfers[0]) else 3, context.transfers[0])
+                ContextAC(context.id, 0 if self.takes(context.abstract, context.transfers[0]) else 3, self.transfer or context.transfers[0])
                 for context in rq.contexts
             ]
             self.upper.accept(AssociateAC(ae_bytes=rq.ae_bytes, contexts=tuple(contexts)), 0.0)

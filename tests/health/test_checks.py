@@ -179,6 +179,14 @@ def test_an_echo_needs_verification_an_association_does_not() -> None:
     assert outcome(Peer(takes=refusing_verification), "dicom-associate", VERIFY, (CT, EXPLICIT)) == ("ok", "")
 
 
+@pytest.mark.parametrize("kind", ["dicom-associate", "dicom-echo"])
+def test_a_transfer_syntax_nobody_asked_for_is_not_taken(kind: str) -> None:
+    made = check(kind)
+    talk(made, Peer(transfer=EXPLICIT))
+    assert made.accepted == {VERIFY: False}
+    assert made.outcome == "no-context"
+
+
 def test_an_echo_asks_for_verification_by_itself() -> None:
     made = check("dicom-echo", (CT, EXPLICIT))
     talk(made, Peer())
