@@ -233,6 +233,7 @@ class Shim(apsw.VFS):  # type: ignore[misc]
 
     def __init__(self, call: str) -> None:
         self.call, self.left = call, -1
+        self.syncs = 0
         self.name = f"shim-{call}"
         super().__init__(self.name, "")
 
@@ -264,6 +265,7 @@ class ShimFile(apsw.VFSFile):  # type: ignore[misc]
 
     def xSync(self, flags: int) -> None:  # noqa: N802
         self.shim.count("sync")
+        self.shim.syncs += 1
         super().xSync(flags)
 
 
@@ -292,6 +294,22 @@ def test_d6_after_a_failed_call_nothing_is_reported(tmp_path: Path, call: str) -
     del shim
     print(f"D6-{call} n=20 answered={answered} answered_after_failure={after}")
     assert after == 0
+
+
+def test_a_group_is_synced_once_or_left_to_the_mark_row(path: Path) -> None:
+    """One sync a full group, none a group without, one for all of these ≤ 100 ms later: counted, not timed."""
+    shim = Shim("none")
+    record = Record(path, SCHEMA, wal_bytes=1024 * 1024, vfs=shim.name)
+    write(record, 0, full=True)
+    before = shim.syncs
+    for number in range(1, 6):
+        write(record, number, full=True)
+    assert shim.syncs == before + 5
+    groups = record.groups_synced
+    write(record, 6)
+    wait(lambda: record.groups_synced == groups + 1)
+    assert shim.syncs == before + 6
+    record.close()
 
 
 # ---- killed
