@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gurney.config import matches
 from gurney.config.faults import Unfit
@@ -62,20 +58,6 @@ def test_what_is_no_tag(key: str) -> None:
     with pytest.raises(Unfit) as refused:
         matches.tag(key)
     assert refused.value.code == "GRN-S021"
-
-
-@given(st.text("ab*?", max_size=8), st.text("abc", max_size=10))
-def test_a_glob_fits_what_its_regular_expression_fits(pattern: str, value: str) -> None:
-    as_expression = "".join({"*": ".*", "?": "."}.get(letter, re.escape(letter)) for letter in pattern)
-    assert matches.fits(pattern, value) == (re.fullmatch(as_expression, value, re.DOTALL) is not None)
-
-
-def test_a_glob_fits_whole_values_only() -> None:
-    assert matches.fits("MR*", "MR1") and not matches.fits("MR*", "XMR1")
-    assert not matches.fits("MR", "MR\n")
-    assert not matches.fits("mr", "MR")
-    assert matches.fits("*", "") and not matches.fits("?", "")
-    assert not matches.fits("a*" * 500 + "b", "a" * 1000)
 
 
 def test_only_printable_ascii_can_be_matched() -> None:

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gurney.balance.facts import ASSOCIATION, canonical
-from gurney.balance.glob import fits, fits_value
 from gurney.balance.networks import holds, is_network
 from gurney.config.document import Peer, Rule, Service
+from gurney.config.glob import fits, fits_value
 
 
 @dataclass(frozen=True, slots=True)

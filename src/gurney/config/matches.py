@@ -66,20 +66,3 @@ def glob(value: str) -> str:
     if _GLOB.fullmatch(value) is None:
         raise Unfit("GRN-S022", f"{shown(value)} cannot be matched", "printable ASCII; put ? or * where another letter stands")
     return value
-
-
-def fits(pattern: str, value: str) -> bool:
-    """Whether the whole of `value` fits the glob; at most len(pattern) × len(value) steps, nothing to provoke."""
-    at, back, star = 0, 0, -1
-    spot = 0
-    while at < len(value):
-        if spot < len(pattern) and (pattern[spot] == "?" or (pattern[spot] == value[at] and pattern[spot] != "*")):
-            at, spot = at + 1, spot + 1
-        elif spot < len(pattern) and pattern[spot] == "*":
-            star, back, spot = spot, at, spot + 1
-        elif star >= 0:
-            back += 1
-            at, spot = back, star + 1
-        else:
-            return False
-    return all(letter == "*" for letter in pattern[spot:])

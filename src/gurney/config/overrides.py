@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from gurney.config import limits, matches, words
+from gurney.config import limits, words
 from gurney.config.document import Document, Member
 from gurney.config.faults import shown
+from gurney.config.glob import fits
 from gurney.errors import InputRefused
 
 
@@ -60,7 +61,7 @@ def matching(document: Document, glob: str) -> tuple[str, ...]:
     parts = glob.split("/")
     if len(parts) != 3 or not all(parts):
         raise InputRefused(f"{shown(glob)} names no member", hint="APP/POOL/MEMBER; each part may be a glob: pacs/archive/*")
-    return tuple(name for name in objects(document) if all(map(matches.fits, parts, name.split("/"))))
+    return tuple(name for name in objects(document) if all(map(fits, parts, name.split("/"))))
 
 
 def lay(document: Document, overrides: Iterable[Override]) -> Document:

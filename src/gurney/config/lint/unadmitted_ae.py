@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gurney.config.document import Document
+from gurney.config.glob import fits
 from gurney.config.lint.complaint import Complaint, Marks
-from gurney.config.matches import fits
 
 
 def look(document: Document, marks: Marks) -> Iterator[Complaint]:

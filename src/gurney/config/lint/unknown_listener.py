@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from gurney.config.addresses import spell_target
 from gurney.config.document import Document, Listen
+from gurney.config.glob import fits
 from gurney.config.lint.complaint import Complaint, Marks
-from gurney.config.matches import fits
 
 _LOOKED_AT = 8  # a service with more listeners is not judged: every glob is tried on every one
 
