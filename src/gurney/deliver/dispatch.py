@@ -140,6 +140,7 @@ class Dispatcher:
         elif selection.repin and pin != name and not selection.last_resort:
             self._repin(pool, transfer, pin, name)
         else:
+            self.pins.touch(pool.spec.name, transfer.ref, now)  # an object that takes its time is no quiet study
             self._assign(pool, transfer, name)
 
     def _repin(self, pool: LivePool, transfer: Transfer, old: str, new: str) -> None:
