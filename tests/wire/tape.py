@@ -94,16 +94,16 @@ class Caller:
 
     def feed(self, data: bytes, now: float = 0.0) -> None:
         """Bytes have come. Checks what `receive` promises about what it leaves over."""
-        buf = self._kept + data
-        start = 0
+        start, end = 5, 5 + len(self._kept) + len(data)
+        buf = bytearray(b"\x04\0\0\0\0") + self._kept + data + data[:64]  # as in a buffer used again: old bytes on both sides
         while True:
-            stop = self.upper.receive(buf, start, len(buf), now)
-            assert start <= stop <= len(buf)
+            stop = self.upper.receive(buf, start, end, now)
+            assert start <= stop <= end
             self.look(buf)
             if stop == start:
                 break
             start = stop
-        self._kept = buf[start:]
+        self._kept = buf[start:end]
         assert self.upper.hold or len(self._kept) <= 11
 
     def feed_cut(self, data: bytes, cuts: Iterable[int], now: float = 0.0) -> None:

@@ -72,6 +72,34 @@ def payload_of(wire: bytes) -> bytes:
     return found
 
 
+@pytest.mark.parametrize("size", [0, 1, 2, 20, 126])
+def test_equal_pdus_in_a_row_at_every_cut(size: int) -> None:
+    equal = p_data(item(bytes(size))) * 4
+    stream = p_data(item(command(), 3)) + equal + p_data(item(b"xy")) + equal + p_data(item(b"end", 2)) + store(b"next")
+    whole = accepted()
+    whole.feed(stream)
+    assert [message.whole for message in whole.messages] == [True, True]
+    for cut in range(1, len(stream)):
+        caller = accepted()
+        caller.feed(stream[:cut])
+        caller.feed(stream[cut:])
+        assert caller.seen() == whole.seen()
+
+
+@pytest.mark.parametrize("come", [9, 10, 11])
+def test_old_bytes_behind_the_end_are_not_read(come: int) -> None:
+    caller = accepted()
+    caller.feed(p_data(item(command(), 3)))
+    last = p_data(item(b"last", 2))
+    buf = bytearray(p_data(item(b"more")) * 3)
+    end = 2 * 16 + come
+    assert buf[32:43] == last[:11] and buf[43] != last[11]  # the old twelfth byte would say: not the last
+    assert caller.upper.receive(buf, 0, end, 0.0) == 32
+    buf[32:] = last
+    assert caller.upper.receive(buf, 32, len(buf), 0.0) == 48
+    assert [event.last for event in caller.upper.take() if isinstance(event, events.Data)] == [False, True]
+
+
 def test_a_lead_is_the_rest_of_the_pdu() -> None:
     caller = accepted(payload=False)
     wire = p_data(item(command(), 3), item(b"abcd", 0), item(b"efgh", 2))
@@ -159,16 +187,31 @@ def test_a_command_is_cut_to_the_maximum(text: bytes, maximum: int, context: int
     assert last == [0] * (len(last) - 1) + [1]
 
 
-@given(st.binary(max_size=300), st.integers(8, 30), st.integers(8, 120), st.lists(st.integers(0, 600), max_size=8), st.booleans())
-def test_reframed_for_a_smaller_maximum(data: bytes, smaller: int, maximum: int, cuts: list[int], shared: bool) -> None:
+@given(st.integers(0, 300), st.integers(8, 30), st.integers(8, 120), st.lists(st.integers(0, 600), max_size=8), st.booleans())
+def test_reframed_for_a_smaller_maximum(length: int, smaller: int, maximum: int, cuts: list[int], shared: bool) -> None:
+    data = bytes(n % 251 for n in range(length))
     wire = store(data, maximum)
     if shared:
         wire = p_data(item(command(), 3), *[item(data[at : at + 9], 0) for at in range(0, len(data), 9)], item(b"", 2))
+    legally_reframed(wire, data, smaller, [cut for cut in cuts if cut < len(wire)])
+
+
+@pytest.mark.parametrize("smaller", [8, 9, 30, 200])
+def test_reframed_from_runs_cut_anywhere(smaller: int) -> None:
+    data = bytes(range(100))
+    wire = store(data, 64)
+    for cut in range(1, len(wire)):
+        legally_reframed(wire, data, smaller, [cut])
+    legally_reframed(wire, data, smaller, list(range(1, len(wire))))
+
+
+def legally_reframed(wire: bytes, data: bytes, smaller: int, cuts: list[int]) -> None:
+    """The data set again in PDUs of at most `smaller`, even fragments but for the last, and one last one."""
     caller = accepted()
     reframe = pdv.Reframe(77, smaller)
     written = b""
     kept, at = bytearray(), 0
-    for cut in sorted({*(cut for cut in cuts if cut < len(wire)), len(wire)}):
+    for cut in sorted({*cuts, len(wire)}):
         kept += wire[at:cut]
         at = cut
         start = 0

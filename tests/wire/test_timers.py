@@ -180,7 +180,7 @@ def test_bytes_given_again_are_not_new() -> None:
     caller.feed(MIDDLE[:3], 0.0)
     kept = bytes(caller._kept)
     assert caller.upper.receive(kept, 0, len(kept), 50.0) == 0
-    assert caller.upper.deadline == 60.0
+    assert late(caller, 60.0) == gives_up("stalled")
 
 
 def test_the_windows_of_the_pace() -> None:

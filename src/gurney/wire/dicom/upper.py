@@ -360,10 +360,9 @@ class Upper:
         self._go(states.IDLE, self._now)
 
     def _go(self, state: int, now: float | None) -> None:
-        """Enter a state; its deadline counts from `now`, or from the next time heard of. ARTIM in Sta13 is not restarted."""
-        if state != self.state:
-            self.state = state
-            self._arm(now)
+        """Enter a state; its deadline counts from `now`, or from the next time heard of."""
+        self.state = state
+        self._arm(now)
 
     # PDUs
 
