@@ -137,7 +137,7 @@ class Dispatcher:
             self._ledger.pin(pool.spec.name, transfer.ref, name, time.time())
             self._log.info("study.pinned", study_ref=transfer.ref, pool=pool.spec.name, member=name)
             self._assign(pool, transfer, name)
-        elif selection.repin and pin != name and not selection.last_resort:
+        elif selection.repin and pin != name and not (selection.last_resort or transfer.alone):
             self._repin(pool, transfer, pin, name)
         else:
             self.pins.touch(pool.spec.name, transfer.ref, now)  # an object that takes its time is no quiet study
@@ -198,6 +198,7 @@ class Dispatcher:
             case "next" | "next-repin":
                 transfer.status = status
                 transfer.tried[name] = TRIED_OUT
+                transfer.alone = action.word == "next"
                 if action.full:
                     member.filled(f"answered {status:04X}")
                 if action.counts_against_member:

@@ -87,6 +87,7 @@ class Transfer:
     abandoned: bool = False  # the sender is gone
     ambiguous: bool = False  # a member may have it without having said so
     duplicate: bool = False  # a second member may get it
+    alone: bool = False  # its member's status sends this object elsewhere, and not its study (dicom.md §5)
     tried: dict[str, int] = field(default_factory=dict)  # member -> failed attempts
     attempts: list[Attempt] = field(default_factory=list)
     status: int | None = None  # the last status a member gave, in the end the one the sender hears
