@@ -262,17 +262,17 @@ HOSTILE = {
     "deep lists": "a: " + "[" * 200_000,
     "deep mappings": "{a: " * 100_000,
     "deep blocks": "".join(" " * at + "a:\n" for at in range(1500)),
-    "wide": "a: [" + "x," * 1_000_000 + "]",
-    "too large": "# " + "x" * (3 * 1024 * 1024),
-    "large only in bytes": "# " + "é" * (1200 * 1024),
-    "one long scalar": "gurney: " + "9" * 2_000_000,
-    "unknown keys": "gurney: 1\n" + _many(40_000, "applicatons{at}: 1\n"),
+    "wide": "a: [" + "x," * 200_000 + "]",
+    "too large": "# " + "x" * 600_000,
+    "large only in bytes": "# " + "é" * (300 * 1024),
+    "one long scalar": "gurney: " + "9" * 500_000,
+    "unknown keys": "gurney: 1\n" + _many(20_000, "applicatons{at}: 1\n"),
     "duplicate keys": "gurney: 1\n" + _many(40_000, "gurney: 1\n"),
     "anchors": "a: [" + _many(40_000, "&a{at} x, ") + "]",
     "aliases": "a: [" + _many(40_000, "*a{at} , ") + "]",
-    "documents": "--- {}\n" * 100_000,
-    "control characters": "gurney: \x01\n" * 100_000,
-    "one line of control characters": "gurney: " + "\x01" * 1_000_000,
+    "documents": "--- {}\n" * 60_000,
+    "control characters": "gurney: \x01\n" * 50_000,
+    "one line of control characters": "gurney: " + "\x01" * 500_000,
     "undefined pools": with_service("rules: [" + _many(900, "{{match: {{modality: M{at}}}, pool: archve{at}}}, ") + "{pool: archive}]"),
     "many pools": with_service("rules: [" + _many(900, "{{match: {{modality: M{at}}}, pool: p{at}}}, ") + "{pool: archive}]")
     + _many(20_000, "      p{at}: [A@10.0.0.1:1]\n"),
@@ -296,4 +296,4 @@ def test_what_is_not_listed_is_counted() -> None:
     faults = read(HOSTILE["unknown keys"]).faults
     assert len(faults) == limits.FAULTS_SHOWN + 1
     assert faults[-1].code == "GRN-S031"
-    assert faults[-1].message == f"{40_000 + 1 - limits.FAULTS_SHOWN} more faults are not shown"
+    assert faults[-1].message == f"{20_000 - limits.FAULTS_SHOWN} more faults are not shown"

@@ -117,15 +117,20 @@ class Faults:
             return
         self.found.append(Fault(self.file, at[0], at[1], severity, code, message, hint))
 
-    def guess(self, word: str, known: Iterable[str]) -> str | None:
-        """`did you mean 'archive'?` when one of `known` is near `word`; the number of searches is bounded."""
+    def nearest(self, word: str, known: Iterable[str]) -> str | None:
+        """The one of `known` that is near `word`; the number of searches is bounded."""
         self.guesses += 1
         if self.guesses > limits.GUESSES or len(word) > limits.SHOWN_CHARACTERS:
             return None
         some = [name for _, name in zip(range(limits.GUESS_CANDIDATES), known, strict=False)]
         folded = {name.lower(): name for name in reversed(some)}
         near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
-        return f"did you mean {shown(folded[near[0]])}?" if near else None
+        return folded[near[0]] if near else None
+
+    def guess(self, word: str, known: Iterable[str]) -> str | None:
+        """`did you mean 'archive'?`, or None."""
+        near = self.nearest(word, known)
+        return f"did you mean {shown(near)}?" if near is not None else None
 
     @property
     def refused(self) -> bool:

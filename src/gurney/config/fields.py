@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -113,19 +113,33 @@ class Fields:
             desk.marks.setdefault(f"{path}.{key.text}" if path else key.text, key.at)
 
     def judge(self) -> None:
-        """Says unknown, later and missing keys."""
+        """Says unknown, later and missing keys; a required key that stands there misspelt is not said to be missing too."""
         table = {key.name: key for key in keys.KINDS[self._kind]}
+        meant: set[str] = set()
         for name, (key, _) in self._pairs.items():
             known = table.get(name)
             if known is None:
-                hint = self.desk.faults.guess(name, table) or _keys_hint(self._kind)
-                home = _home(name, self._kind)
-                self.desk.wrong(key, self.under(name), "GRN-S009", f"unknown key {shown(name)} in {_A[self._kind]}", home or hint)
+                ours, hint = self._meaning(name, table)
+                meant.add(ours)
+                self.desk.wrong(key, self.under(name), "GRN-S009", f"unknown key {shown(name)} in {_A[self._kind]}", hint)
             elif known.later:
                 self.desk.later(key.at, name, self.under(name))
         for name, known in table.items():
-            if known.required and name not in self._pairs:
+            if known.required and name not in self._pairs and name not in meant:
                 self.desk.faults.add(self.at, "GRN-S010", f"{self._what()} needs '{name}'", known.meaning, path=self.path)
+            elif known.required and name not in self._pairs:
+                self.desk.faults.breaks(self.path)
+
+    def _meaning(self, name: str, table: Mapping[str, keys.Key]) -> tuple[str, str]:
+        """The key an unknown one was meant to be ("" if none is near), and the hint."""
+        ours = _SAID_ELSEWHERE.get(name.lower().replace("-", "_"), "")
+        if ours in table and not table[ours].later:
+            return ours, f"here it is called '{ours}'"
+        for other in _NEAR_KINDS.get(self._kind, ()):
+            if any(key.name == name and not key.later for key in keys.KINDS[other]):
+                return "", f"'{name}' is a key of {_A[other]}"
+        near = self.desk.faults.nearest(name, table)
+        return (near, f"did you mean {shown(near)}?") if near is not None else ("", _keys_hint(self._kind))
 
     def _what(self) -> str:
         last = self.path.rpartition(".")[2]
@@ -178,9 +192,25 @@ _NEAR_KINDS = {
 }
 
 
-def _home(name: str, kind: str) -> str | None:
-    """Where a key that is unknown here belongs."""
-    for other in _NEAR_KINDS.get(kind, ()):
-        if any(key.name == name and not key.later for key in keys.KINDS[other]):
-            return f"'{name}' is a key of {_A[other]}"
-    return None
+_SAID_ELSEWHERE = {  # words of other programs for ours (architecture.md §2)
+    "location": "site",
+    "backend": "pool",
+    "backends": "pools",
+    "upstream": "pool",
+    "servers": "members",
+    "targets": "members",
+    "host": "address",
+    "aet": "ae_title",
+    "aetitle": "ae_title",
+    "called_ae": "ae_title",
+    "algorithm": "balance",
+    "method": "balance",
+    "health_check": "check",
+    "healthcheck": "check",
+    "when": "match",
+    "port": "listen",
+    "bind": "listen",
+    "allow": "accept_from",
+    "frontends": "services",
+    "retries": "fall",
+}

@@ -37,12 +37,12 @@ class Entry:
 
 
 # --- the document (hostile input included) ---
-DOCUMENT_BYTES: Annotated[int, Note("bytes", "architecture.md §3", "largest document that is read at all")] = 2 * MIB
+DOCUMENT_BYTES: Annotated[int, Note("bytes", "architecture.md §3", "largest document that is read at all")] = 512 * KIB
 DOCUMENT_DEPTH: Annotated[int, Note("levels", "architecture.md §3", "deepest nesting of a document")] = 24
 DOCUMENT_NODES: Annotated[int, Note("nodes", "architecture.md §3", "keys, values, lists and mappings of a document in all")] = 100_000
 SCALAR_CHARACTERS: Annotated[int, Note("characters", "architecture.md §3", "longest single value or key of a document")] = 1024
 FAULTS_SHOWN: Annotated[int, Note("faults", "architecture.md §3", "faults listed for one document; the rest is counted")] = 500
-GUESSES: Annotated[int, Note("searches", "architecture.md §3", "did-you-mean searches for one document")] = 200
+GUESSES: Annotated[int, Note("searches", "architecture.md §3", "did-you-mean searches for one document")] = 100
 GUESS_CANDIDATES: Annotated[int, Note("names", "architecture.md §3", "names one did-you-mean search looks at")] = 200
 SHOWN_CHARACTERS: Annotated[int, Note("characters", "reliability.md §7", "of a peer's or person's text shown in a message or log")] = 64
 NAME_CHARACTERS: Annotated[
@@ -90,10 +90,8 @@ CONNECT_MS: Annotated[int, Note("ms", "dicom.md §2", "dialling a member")] = 3_
 ASSOCIATE_ANSWER_MS: Annotated[int, Note("ms", "dicom.md §2", "waiting for A-ASSOCIATE-AC")] = 5_000
 RELEASE_ANSWER_MS: Annotated[int, Note("ms", "dicom.md §2", "waiting for A-RELEASE-RP")] = 5_000
 MESSAGE_SILENCE_MS: Annotated[int, Note("ms", "dicom.md §2", "no byte inside a message")] = 60_000
-MESSAGE_PACE_BYTES: Annotated[int, Note("bytes", "dicom.md §2", "fewer than this inside a message over the pace window is a stall")] = (
-    1 * KIB
-)
-MESSAGE_PACE_MS: Annotated[int, Note("ms", "dicom.md §2", "the pace window")] = 60_000
+MESSAGE_PACE_BYTES: Annotated[int, Note("bytes", "dicom.md §2", "a peer slower than this a second inside a message is cut")] = 1 * KIB
+MESSAGE_PACE_MS: Annotated[int, Note("ms", "dicom.md §2", "the time over which that pace is measured")] = 60_000
 SENDER_IDLE_MS: Annotated[int, Note("ms", "dicom.md §2", "a sender's association without a message is aborted")] = 15 * 60_000
 MEMBER_ANSWER_MS: Annotated[int, Note("ms", "dicom.md §2", "a member's answer after the last fragment, plus the grace below")] = 120_000
 MEMBER_ANSWER_GRACE_MS: Annotated[int, Note("ms", "dicom.md §2", "more for each grace step of an object's size")] = 1_000
@@ -118,11 +116,7 @@ COMMAND_SET: Annotated[int, Note("bytes", "dicom.md §8", "largest command set")
 HEAD: Annotated[int, Note("bytes", "dicom.md §3", "of a data set looked at for facts")] = 256 * KIB
 INFLATE: Annotated[int, Note("bytes", "dicom.md §3", "inflated of a deflated data set for facts")] = 1 * MIB
 NESTING: Annotated[int, Note("levels", "dicom.md §3", "nested sequences walked for facts")] = 64
-IDENTIFIER: Annotated[int, Note("bytes", "dicom.md §8", "identifier of C-FIND, C-MOVE, N-*")] = 1 * MIB
 REPLAY_MEMORY: Annotated[int, Note("bytes", "dicom.md §8", "replay memory of a route process in all")] = 256 * MIB
-REPLAY_OBJECT_MEMORY: Annotated[int, Note("bytes", "dicom.md §5", "of one object kept in memory for replay before a file takes over")] = (
-    8 * MIB
-)
 HELD_BEFORE_SLOT: Annotated[int, Note("bytes", "dicom.md §5", "buffered of a slow object before it takes a scarce slot")] = 8 * MIB
 
 # --- studies ---
@@ -139,7 +133,6 @@ ACK_WATCH_MS: Annotated[int, Note("ms", "reliability.md §3", "with bytes waitin
 ACK_SILENCE_MS: Annotated[int, Note("ms", "reliability.md §3", "a peer that acknowledged nothing for this long is dead")] = 15_000
 UNASSOCIATED_AGE_MS: Annotated[int, Note("ms", "dicom.md §8", "only connections older than this are closed for newer ones")] = 1_000
 RECEIVE_FRONT: Annotated[int, Note("bytes", "architecture.md §6", "receive buffer in front")] = 1 * MIB
-RECEIVE_ELSEWHERE: Annotated[int, Note("bytes", "architecture.md §6", "receive buffer elsewhere")] = 256 * KIB
 DRAIN_WITHIN_MS: Annotated[int, Note("ms", "reliability.md §4.5", "an object in hand is ended within this at a stop")] = 10_000
 
 
