@@ -16,7 +16,7 @@ from gurney.intake.dicom.object import Reading
 from gurney.net import tune
 from gurney.net.outbox import Outbox
 from gurney.net.slabs import SLAB, Slab
-from gurney.wire.dicom import command, events, negotiate, pdu, pdv
+from gurney.wire.dicom import command, events, negotiate, pdu, pdv, states
 from gurney.wire.dicom.sop_classes import VERIFICATION
 from gurney.wire.dicom.upper import Upper
 
@@ -207,8 +207,8 @@ class Session:
     def _negotiated(self, outcome: negotiate.Negotiation, maximum: int) -> None:
         self._negotiating = None
         rq = self._rq
-        if self._sock is None or rq is None:
-            return
+        if self._sock is None or rq is None or self._core.state != states.ANSWER_DUE:
+            return  # it left, or broke the protocol, while members were asked
         if outcome.reject is not None:
             self._reject(outcome.reject)
             self._act()
