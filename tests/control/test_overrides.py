@@ -21,7 +21,10 @@ def test_a_drain_is_served_and_shown_in_the_three_words(world: World) -> None:
 
 def test_globs_name_many_and_nobody_is_an_error(world: World) -> None:
     world.apply(document())
-    assert world.control.override("pacs/*/archive-*", "disable", who="me")["objects"] == ["pacs/archive/archive-1", "pacs/archive/archive-2"]
+    assert world.control.override("pacs/*/archive-*", "disable", who="me")["objects"] == [
+        "pacs/archive/archive-1",
+        "pacs/archive/archive-2",
+    ]
     with pytest.raises(NotFound):
         world.control.override("pacs/archive/nobody", "drain", who="me")
     with pytest.raises(InputRefused):

@@ -18,6 +18,7 @@ from gurney.api.problems import error_of
 from gurney.errors import GurneyError, NotRunning
 from gurney.net.messages import address
 
+ALIVE_SECONDS = 5.0
 LOOK_SECONDS = 10.0
 CHANGE_SECONDS = 180.0  # an apply waits for every engine: starting one has 20 s, each load 10 s
 
@@ -51,6 +52,10 @@ class Client:
     def status(self) -> dict[str, Any]:
         """Applications, services, pools, members, conditions."""
         return self._ask("GET", "/v1/status")
+
+    def alive(self) -> dict[str, Any]:
+        """`{"pid": …}` of the control process; within seconds, or `NotRunning`: a stopped one does not answer."""
+        return self._ask("GET", "/v1/alive", seconds=ALIVE_SECONDS)
 
     def ready(self) -> dict[str, Any]:
         """`{"ready": bool, "waiting": [words]}`."""
@@ -106,8 +111,8 @@ class Client:
             connection.close()
         return int(struct.unpack("3i", credentials)[0])
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        connection = _UnixConnection(self._path, LOOK_SECONDS if method == "GET" else CHANGE_SECONDS)
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, seconds: float | None = None) -> dict[str, Any]:
+        connection = _UnixConnection(self._path, seconds or (LOOK_SECONDS if method == "GET" else CHANGE_SECONDS))
         sent = json.dumps(body).encode() if body is not None else None
         try:
             connection.request(method, path, sent, {"Content-Type": "application/json"} if sent is not None else {})

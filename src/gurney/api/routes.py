@@ -5,6 +5,7 @@ Handlers are plain functions (they run in threads: asking the guard and the engi
 
 from __future__ import annotations
 
+import os
 import pwd
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,9 @@ def routes(work: Work) -> tuple[Route, ...]:
 
     def status() -> dict[str, Any]:
         return work.watch.status()
+
+    def alive() -> dict[str, Any]:
+        return {"pid": os.getpid()}
 
     def ready() -> dict[str, Any]:
         waiting = work.watch.waiting()
@@ -71,6 +75,7 @@ def routes(work: Work) -> tuple[Route, ...]:
 
     return (
         Route("GET", "/v1/status", "owner", status),
+        Route("GET", "/v1/alive", "owner", alive),
         Route("GET", "/v1/ready", "owner", ready),
         Route("GET", "/v1/revisions", "owner", revisions),
         Route("POST", "/v1/plan", "owner", plan),

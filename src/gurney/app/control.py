@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -21,7 +22,7 @@ from gurney.control.keeper import GuardKeeper
 from gurney.control.watch import Watch
 from gurney.disk import faults
 from gurney.engines import Ground, engines
-from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound
+from gurney.errors import EngineRefused, GurneyError, InputRefused, NotRunning
 from gurney.guard import client as guard
 from gurney.state.database import Database
 from gurney.state.folder import Folder
@@ -31,7 +32,10 @@ from gurney.state.revisions import Revisions
 
 READY_SECONDS = 60.0
 TICK_SECONDS = 1.0
+FIRST_SECONDS = 0.1  # until ready
 STOP_SECONDS = 10.0
+CHANGE_SECONDS = 30.0  # how long a change in hand may go on after SIGTERM
+JOIN_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,20 @@ def main(wish: Wish) -> int:
 
 
 class _Process:
-    """The parts of one control process and their life."""
+    """The parts of one control process and their life.
+
+    The main thread only waits for signals; `_work` starts everything and then looks after it in a thread of its own, so that Ctrl-C is
+    heard at any moment. A process that ends in the middle of a change is a case the next one knows (it resumes the newest revision).
+    """
 
     def __init__(self, wish: Wish, folder: Folder, database: Database) -> None:
         self._wish = wish
         self._folder = folder
         self._keeper = GuardKeeper(folder.path)
-        self._wake = _signals()
-        self._stopping = threading.Event()
+        self._wake, self._waker = _signals()
+        self._ending = threading.Event()
+        self._failed: BaseException | None = None
+        self._fresh_guard = False
         ground = Ground(
             folder=folder.application,
             keeper=self._keeper,
@@ -88,22 +98,33 @@ class _Process:
         self._server = Server(Work(self.control, self.watch, self._down), folder.control_socket)
 
     def run(self) -> int:
-        """Start, serve, end."""
+        """Start, serve, end. Raises what kept it from starting."""
         self._folder.site_key()
         if self.control.newest() is None and self._wish.text is None:
             raise InputRefused("there is no revision to go on with", hint="gurney up FILE")
-        fresh = self._start_guard()
         self._server.start()  # before the engines: `gurney status` is asked most while something starts
+        worker = threading.Thread(target=self._work, name="work", daemon=True)
+        worker.start()
         try:
+            return self._wait_for_the_end()
+        finally:
+            self._ending.set()
+            self._server.stop()
+            worker.join(JOIN_SECONDS)
+
+    # -- the worker -------------------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        """Bring up what is wanted, then look after it."""
+        try:
+            self._fresh_guard = self._start_guard()
             self._remember()
             self._take_up()
-            return self._loop()
-        except GurneyError:
-            if fresh and not self.control.serving:
-                guard.shutdown(self._folder.path, STOP_SECONDS)
-            raise
-        finally:
-            self._server.stop()
+            self.watch.guard()  # how often each process was restarted until now
+            self._look_after()
+        except BaseException as error:  # shown by the main thread, which it ends
+            self._failed = error
+            self._waker.send(b"\0")
 
     def _start_guard(self) -> bool:
         return guard.start(self._folder.path)
@@ -119,51 +140,44 @@ class _Process:
         self.control.remember(running)
 
     def _take_up(self) -> None:
-        """The document of the wish, else the newest revision. A wish that no engine takes leaves what served before, and is told."""
-        if self._wish.text is None:
-            self.control.resume()
-            return
-        if self.control.revision is not None and self.control.revision.text == self._wish.text:
+        """The document of the wish, else the newest revision. A wish that no engine takes leaves, or brings back, what is good."""
+        known = self.control.revision
+        if self._wish.text is None or (known is not None and known.text == self._wish.text):
             self.control.resume()
             return
         try:
             self.control.apply(self._wish.text, self._wish.file, who=_me())
         except EngineRefused:
-            if self.control.revision is None:
-                raise
-            self._wish.talk(f"{self._wish.file} was refused: going on with revision {self.control.revision.n}")
-            self.control.resume()
+            if known is not None:
+                self._wish.talk(f"{self._wish.file} was refused: going back to revision {known.n}")
+                self.control.resume()
             raise
 
-    def _loop(self) -> int:
-        """Until a signal or `gurney down`: say `ready` once, then look after everything once a second."""
+    def _look_after(self) -> None:
+        """Say `ready` once it is so, and look after everything once a second."""
         deadline = time.monotonic() + READY_SECONDS
         ready, said = False, ""
-        while True:
+        while not self._ending.is_set():
             if not ready:
-                ready, said = self._ready(said, deadline)
-            if self._stopping.wait(0):
-                return 0
-            number = self._wait(TICK_SECONDS if ready else 0.1)
-            if number == signal.SIGINT and os.isatty(0):
-                return self._interrupted()
-            if number is not None:
-                self._wish.talk("the control process ends; traffic goes on (gurney down stops it)")
-                return 0
+                waiting = "; ".join(self.watch.waiting())
+                ready = not waiting
+                if ready:
+                    self._wish.line(self._ready_line())
+                elif time.monotonic() >= deadline:
+                    self._wish.talk(f"not ready after {READY_SECONDS:g} s, still trying: {waiting}")
+                    deadline = float("inf")
+                elif waiting != said:
+                    self._wish.talk(f"waiting: {waiting}")
+                    said = waiting
+            self._pause(TICK_SECONDS if ready else FIRST_SECONDS)
             self.watch.tick()
 
-    def _ready(self, said: str, deadline: float) -> tuple[bool, str]:
-        waiting = self.watch.waiting()
-        if not waiting:
-            self._wish.line(self._ready_line())
-            return True, ""
-        text = "; ".join(waiting)
-        if time.monotonic() >= deadline:
-            self._wish.talk(f"not ready after {READY_SECONDS:g} s, going on without: {text}")
-            return True, ""
-        if text != said:
-            self._wish.talk(f"waiting: {text}")
-        return False, text
+    def _pause(self, seconds: float) -> None:
+        """That long, or until the guard is gone."""
+        try:
+            select.select([self.watch.connection()], [], [], seconds)
+        except GurneyError:
+            self._ending.wait(seconds)
 
     def _ready_line(self) -> str:
         decision, revision = self.control.decision, self.control.revision
@@ -176,17 +190,44 @@ class _Process:
             f"ready revision={number} applications={len(applications)} services={services} members={up}/{members} state={self._folder.path}"
         )
 
-    def _wait(self, seconds: float) -> int | None:
-        """The signal that came within that time, or None. Also returns early when the guard is gone or `down` was asked for."""
-        try:
-            watched: list[socket.socket] = [self._wake, self.watch.connection()]
-        except GurneyError:
-            watched = [self._wake]
-        readable, _, _ = select.select(watched, [], [], seconds)
-        if self._wake in readable:
-            received = self._wake.recv(64)
-            return next((number for number in received if number), None)
-        return None
+    # -- the end ----------------------------------------------------------------------------------------------------------------
+
+    def _wait_for_the_end(self) -> int:
+        """A signal, `gurney down`, or a start that failed."""
+        while True:
+            select.select([self._wake], [], [])
+            number = next((one for one in self._wake.recv(64) if one), None)
+            if self._failed is not None:
+                return self._give_up(self._failed)
+            if self._ending.is_set():
+                return 0
+            if number == signal.SIGINT and os.isatty(0):
+                return self._interrupted()
+            if number is not None:
+                self._let_go()
+                return 0
+
+    def _give_up(self, error: BaseException) -> int:
+        """The start failed. Where something good serves it goes on; a guard of ours that keeps nothing goes."""
+        if self._fresh_guard and not self.control.serving:
+            self.watch.ended = True
+            guard.shutdown(self._folder.path, STOP_SECONDS)
+        elif self.control.serving:
+            self._wish.talk("what served before goes on; this control process ends: gurney up")
+        raise error
+
+    def _let_go(self) -> None:
+        """End alone; a change in hand is finished first, unless another signal comes."""
+        self._wish.talk("the control process ends; traffic goes on (gurney down stops it)")
+        deadline = time.monotonic() + CHANGE_SECONDS
+        while time.monotonic() < deadline:
+            if self.control.changing.acquire(timeout=0.1):
+                self._ending.set()
+                self.control.changing.release()
+                return
+            readable, _, _ = select.select([self._wake], [], [], 0)
+            if readable and any(self._wake.recv(64)):
+                return
 
     def _interrupted(self) -> int:
         """Ctrl-C on a terminal: traffic stops too, unfinished objects get up to 10 s; once more and it stops at once."""
@@ -202,19 +243,21 @@ class _Process:
         return 0
 
     def _down(self) -> dict[str, Any]:
-        """`gurney down`: stop everything, then let the loop end once this answer is on its way."""
+        """`gurney down`: stop everything; this process ends once the answer is on its way (the API ends gracefully)."""
+        self.watch.ended = True
         with self.control.changing:
-            self.watch.ended = True
             guard.shutdown(self._folder.path, STOP_SECONDS)
-        self._stopping.set()
-        os.kill(os.getpid(), signal.SIGCHLD)  # wakes the loop; the answer goes first: the API ends gracefully
+        self._ending.set()
+        self._waker.send(b"\0")
         return {"down": True}
 
 
 def _kill_all(keeper: GuardKeeper) -> None:
-    for process in keeper.processes():
-        if process.pid is not None:
-            os.kill(process.pid, signal.SIGKILL)
+    """What is being stopped does not get its time."""
+    with contextlib.suppress(NotRunning, ProcessLookupError):
+        for process in keeper.processes():
+            if process.pid is not None:
+                os.kill(process.pid, signal.SIGKILL)
 
 
 def _up(status: Mapping[str, Any] | None) -> int:
@@ -231,51 +274,12 @@ def _me() -> str:
         return f"uid {os.geteuid()}"
 
 
-def _signals() -> socket.socket:
-    """A socket that becomes readable with the number of each signal that ends us, or wakes us."""
+def _signals() -> tuple[socket.socket, socket.socket]:
+    """A socket that becomes readable with the number of each signal that ends us, and the one to wake it by with a zero byte."""
     ours, kernel = socket.socketpair()
     for end in (ours, kernel):
         end.setblocking(False)
-    signal.set_wakeup_fd(kernel.detach())
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD):
+    signal.set_wakeup_fd(kernel.fileno())
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    return ours
-
-
-def plan_offline(state: Path, text: str, file: str, node: str | None) -> dict[str, Any]:
-    """The steps an apply would take from what served last, without a control process; changes nothing."""
-    serving: dict[tuple[str, str], bytes] = {}
-    overrides: tuple[Any, ...] = ()
-    folder = Folder(state)
-    if folder.database.exists():
-        database = Database(folder.database, read_only=True)
-        try:
-            serving = {(one.application, one.engine): one.content for one in LastGood(database).all()}
-            overrides = Overrides(database).all()
-        finally:
-            database.close()
-    decision = decide(text, file, overrides, serving, node=node, hostname=socket.gethostname())
-    return {
-        "revision": None,
-        "changed": bool(decision.steps),
-        "steps": decision.steps_as_json(),
-        "warnings": list(decision.warnings),
-        "pending_until": None,
-    }
-
-
-def explain_offline(text: str, file: str, application: str, service: str, facts: Mapping[str, str]) -> dict[str, Any]:
-    """What the document alone says: every member up, nothing pinned."""
-    from gurney.balance import explain, members
-    from gurney.balance.table import Table
-
-    decision = decide(text, file, (), {}, hostname=socket.gethostname())
-    found = decision.document.applications.get(application)
-    if found is None:
-        raise NotFound(f"the document has no application '{application}'", hint=f"it has: {', '.join(decision.document.applications)}")
-    views = {
-        pool.name: {member.name: members.View(member, cap=member.max_associations) for member in pool.members.values()}
-        for pool in found.pools.values()
-    }
-    table = Table(found.name, found.services, found.pools)
-    return explain.explain(table, service, facts, views).as_json()
+    return ours, kernel

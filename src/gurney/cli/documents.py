@@ -61,7 +61,7 @@ def plan(file: FileArgument, json: JsonOption = False, state: StateOption = None
     try:
         answer = client(state).plan(text, name)
     except NotRunning:
-        from gurney.app.control import plan_offline
+        from gurney.app.offline import plan_offline
 
         terminal.talk("Gurney is not running: the steps are those from what served last")
         answer = plan_offline(state_folder(state), text, name, node)

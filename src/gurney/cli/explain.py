@@ -26,8 +26,9 @@ def explain(
     given = _facts(facts or [])
     if file is None:
         answer = client(state).explain(application, name, given)
+        answer = answer.get("explanation", answer)
     else:
-        from gurney.app.control import explain_offline
+        from gurney.app.offline import explain_offline
 
         text, called = document(file)
         answer = explain_offline(text, called, application, name, given)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gurney.cli import terminal
 from gurney.cli.options import NodeOption, StateOption, client, document, state_folder
-from gurney.errors import GurneyError, NotRunning
+from gurney.errors import NotRunning
+
+if TYPE_CHECKING:
+    from gurney.api.client import Client
 
 
 def up(
@@ -32,15 +35,19 @@ def down(state: StateOption = None) -> None:
     folder = state_folder(state)
     asked = client(state)
     try:
-        asked.down()
+        asked.alive()
     except NotRunning:
-        try:
-            owner: int | None = asked.owner()
-        except NotRunning:
-            owner = None
-        if owner is not None:
-            terminal.talk("the control process does not answer: ending it")
-        down_without_control(folder, owner)
-    except GurneyError:
-        raise
+        down_without_control(folder, _hung(asked))
+    else:
+        asked.down()
     terminal.line("down")
+
+
+def _hung(asked: Client) -> int | None:
+    """The pid of a control process that is there and does not answer."""
+    try:
+        pid = asked.owner()
+    except NotRunning:
+        return None
+    terminal.talk(f"the control process (pid {pid}) does not answer: ending it")
+    return pid
