@@ -87,7 +87,7 @@ def test_dicom_01_nothing_lost_when_a_member_dies_at_any_byte(room: Room, kind: 
         things = objects.study(f"{kind}-{run}", 200, size=size)
         victim.arm(rng.randrange(1, 200 * size))
         acked, errors = senders[run % len(senders)](port, things, room.folder / f"files-{run}")
-        counts = tally(things, [t.sop_instance for t in things] if acked == 200 else [], list(members.values()))
+        counts = tally(things, [t.sop_instance for t in things] if acked == 200 else [], list(members.values()), crashed=True)
         total["acked"] += acked
         total["sender_errors"] += errors
         total["killed"] += victim.killed is not None

@@ -14,8 +14,11 @@ class Storing(Protocol):
     def stored(self) -> dict[str, str]: ...
 
 
-def tally(things: Sequence[Thing], acked: Iterable[str], members: Sequence[Storing]) -> dict[str, int]:
-    """acked, stored (distinct, with the right sha256), lost, changed, twice (on more than one member), split (studies on two members)."""
+def tally(things: Sequence[Thing], acked: Iterable[str], members: Sequence[Storing], crashed: bool = False) -> dict[str, int]:
+    """acked, stored (distinct, with the right sha256), lost, changed, twice (on more than one member), split (studies on two members).
+
+    `crashed`: members were killed while they wrote, and may have left a cut file beside the right one elsewhere; that is not *changed*.
+    """
     sha = {t.sop_instance: t.sha for t in things}
     disks = [m.stored() for m in members]
     holders = {sop: [d[sop] for d in disks if sop in d] for sop in sha}
@@ -28,7 +31,7 @@ def tally(things: Sequence[Thing], acked: Iterable[str], members: Sequence[Stori
         "acked": len(known),
         "stored": len(right),
         "lost": len(known - right),
-        "changed": sum(any(h != sha[sop] for h in hashes) for sop, hashes in holders.items()),
+        "changed": sum(any(h != sha[sop] for h in hashes) and not (crashed and sop in right) for sop, hashes in holders.items()),
         "twice": sum(len(hashes) > 1 for hashes in holders.values()),
         "split": sum(len(w) > 1 for w in where.values()),
     }
