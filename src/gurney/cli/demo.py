@@ -9,7 +9,7 @@ import typer
 
 
 def demo(check: Annotated[bool, typer.Option("--check", help="Run by itself, count, and end; so without a terminal.")] = False) -> None:
-    """Run a small hospital on this machine, to look at and to break."""
+    """Run a small hospital, to look at and to break."""
     from gurney.demo.run import main
 
     raise typer.Exit(main(check or not (sys.stdin.isatty() and sys.stdout.isatty())))

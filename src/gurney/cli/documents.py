@@ -22,7 +22,7 @@ def blueprint(
     action: Annotated[str, typer.Argument(metavar="list|test", help="What to do.")],
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which blueprint.")] = None,
 ) -> None:
-    """List the blueprints; running their cases is not in this version."""
+    """List the blueprints (to test them comes later)."""
     from gurney.cli import blueprints
 
     if action == "list":
@@ -35,7 +35,7 @@ def blueprint(
 
 
 def check(file: FileArgument, json: JsonOption = False) -> None:
-    """Say everything that is wrong with a document; exit 0 or 2."""
+    """Say everything that is wrong with a document."""
     from gurney.config import reader
 
     text, name = document(file)
@@ -56,7 +56,10 @@ def schema() -> None:
 
 
 def plan(file: FileArgument, json: JsonOption = False, state: StateOption = None, node: NodeOption = None) -> None:
-    """Show the steps an apply would take, in order, and the sessions they would cut; changes nothing."""
+    """Show the steps an apply would take; change nothing.
+
+    In order, with the sessions they would cut.
+    """
     text, name = document(file)
     try:
         answer = client(state).plan(text, name)

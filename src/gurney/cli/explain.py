@@ -19,7 +19,10 @@ def explain(
     json: JsonOption = False,
     state: StateOption = None,
 ) -> None:
-    """Say which rule, pool and member would take a message, and why not the others."""
+    """Say which member would take a message, and why.
+
+    Which rule, pool and member, and why not the others.
+    """
     application, slash, name = service.partition("/")
     if not slash or not application or not name or "/" in name:
         raise InputRefused(f"'{service}' names no service", hint="APP/SERVICE, as `gurney status` lists them")

@@ -9,14 +9,20 @@ from gurney.cli.options import ForOption, JsonOption, MemberArgument, StateOptio
 def drain(
     member: MemberArgument, duration: ForOption = None, why: WhyOption = None, json: JsonOption = False, state: StateOption = None
 ) -> None:
-    """Give members nothing new; what has begun there ends there."""
+    """Give members nothing new.
+
+    Studies that have begun there end there.
+    """
     _say(client(state).override(member, "drain", seconds=seconds(duration, "--for"), why=why), json)
 
 
 def disable(
     member: MemberArgument, duration: ForOption = None, why: WhyOption = None, json: JsonOption = False, state: StateOption = None
 ) -> None:
-    """Give members nothing at all; their studies go on elsewhere."""
+    """Give members nothing at all.
+
+    Their studies go on elsewhere.
+    """
     _say(client(state).override(member, "disable", seconds=seconds(duration, "--for"), why=why), json)
 
 

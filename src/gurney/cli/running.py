@@ -21,7 +21,10 @@ def up(
     node: NodeOption = None,
     state: StateOption = None,
 ) -> None:
-    """Run: the guard if there is none, and the control process in the foreground."""
+    """Run, in the foreground.
+
+    The guard is started if there is none. Traffic goes on when this ends (but by Ctrl-C on a terminal).
+    """
     from gurney.app.control import Wish, main
 
     text, name = document(file) if file is not None else (None, "gurney.yaml")
@@ -29,7 +32,10 @@ def up(
 
 
 def down(state: StateOption = None) -> None:
-    """Stop traffic and everything else; unfinished objects get up to 10 s."""
+    """Stop traffic and everything else.
+
+    Unfinished objects get up to 10 s.
+    """
     from gurney.app.down import down_without_control
 
     folder = state_folder(state)

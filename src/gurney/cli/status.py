@@ -22,7 +22,10 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Again every second, until Ctrl-C.")] = False,
     state: StateOption = None,
 ) -> None:
-    """Show applications, services, pools, members in three words, sessions, rates and conditions."""
+    """Show how it goes.
+
+    Applications, services, pools, members in three words (configured, override, operational), sessions, rates, conditions.
+    """
     asked = client(state)
     if not watch:
         _show(asked.status(), json)
