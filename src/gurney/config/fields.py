@@ -136,7 +136,7 @@ class Fields:
         if ours in table and not table[ours].later:
             return ours, f"here it is called '{ours}'"
         for other in _NEAR_KINDS.get(self._kind, ()):
-            if any(key.name == name and not key.later for key in keys.KINDS[other]):
+            if any(key.name == name for key in keys.KINDS[other]):
                 return "", f"'{name}' is a key of {_A[other]}"
         near = self.desk.faults.nearest(name, table)
         return (near, f"did you mean {shown(near)}?") if near is not None else ("", _keys_hint(self._kind))

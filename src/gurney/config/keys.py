@@ -44,7 +44,7 @@ SITE = (
 )
 APPLICATION = (
     Key("services", "services", "what senders reach", required=True),
-    Key("pools", "pools", "the name of one of the application's pools", required=True),
+    Key("pools", "pools", "where it goes: interchangeable members under one name", required=True),
     Key("limits", "limits", "defaults of the services' limits"),
     *_later("any", "spool"),
 )
@@ -62,7 +62,7 @@ SERVICE = (
     Key("digest", "digest", "whether relayed objects are hashed", words.DIGESTS[0]),
     Key("replay_limit", "replay_limit", "bytes of an object kept for replay; beyond it a failure is A700", _size(limits.REPLAY_OBJECT)),
     Key("limits", "limits", "limits of this service"),
-    *_later("any", "tls", "user_identity", "give_up", "query", "partial", "moves", "destinations", "notify", "order_by", "waf", "copy_to"),
+    *_later("any", "tls", "user_identity", "give_up", "query", "partial", "moves", "destinations", "notify", "order_by", "waf"),
     *_later("any", "accept_proxy_from", "answers", "batch", "patient_key", "hosts", "base", "external", "per_client", "read_your_writes"),
     *_later("any", "conditional", "rewrite_links", "maintenance", "surge"),
 )
@@ -89,9 +89,7 @@ POOL = (
     Key("check", "check", "the members' active check"),
     Key("weight", "weight", "the members' weight", str(limits.WEIGHT)),
     Key("statuses", "statuses", "rows of the status policy that differ here: {A9xx: next}", "{}"),
-    *_later(
-        "any", "tls", "storage", "authoritative", "copy_to", "persist", "max_in_flight", "queue", "slow_start", "panic", "takes", "send"
-    ),
+    *_later("any", "tls", "storage", "authoritative", "persist", "max_in_flight", "queue", "slow_start", "panic", "takes", "send"),
     *_later("any", "nak", "retry", "fallback", "agent"),
 )
 MEMBER = (
