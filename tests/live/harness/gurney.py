@@ -20,7 +20,7 @@ class Gurney:
     """A running Gurney. `verb` runs any verb against its state; `close` stops all of it and fails on what is left."""
 
     def __init__(self, folder: Path, document: str, name: str = "g", ready: float = 40) -> None:
-        self.folder = folder
+        self.folder, self.name = folder, name
         self.state = folder / f"{name}-state"
         self.file = folder / f"{name}.yaml"
         self.number = 0
@@ -31,7 +31,7 @@ class Gurney:
         """Start the control process (and the guard, if none) and wait for its `ready` line."""
         self.number += 1
         argv = [sys.executable, "-m", "gurney", "up", *([str(self.file)] if with_file else []), "--state", str(self.state)]
-        self.control = Child(argv, self.folder, f"up-{self.number}")
+        self.control = Child(argv, self.folder, f"{self.name}-up-{self.number}")
         until(self._ready, ready, f"gurney up prints ready; {self.control.log}")
 
     def _ready(self) -> bool:
