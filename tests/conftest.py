@@ -1,4 +1,4 @@
-"""What every test shares: the `live` marker by folder, hypothesis' profiles, and the lines of counts and of what is not proven at the end."""
+"""What every test shares: the `live` marker by folder, hypothesis profiles, and what stands at the end: counts, and what is not proven."""
 
 from __future__ import annotations
 
