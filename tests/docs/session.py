@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 BOUND = 60.0  # seconds for one command: waiting for `ready` includes first checks
+AFTER = 5.0  # seconds more for what a background program says once a command in front has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Session:
         assert self._bash.stdin is not None
         self._bash.stdin.write(f"{step.command}\necho {mark}$?\n")
         self._bash.stdin.flush()
-        end = time.monotonic() + BOUND
+        end, ended = time.monotonic() + BOUND, False
         while True:
             came = self._log.read_text()[start:]
             done = re.search(rf"^{re.escape(mark)}(\d+)$", came, re.MULTILINE)
@@ -91,6 +92,8 @@ class Session:
             faults = missing(step, output)
             if done and not faults:
                 return output
+            if done and not ended and not step.command.endswith("&"):
+                end, ended = min(end, time.monotonic() + AFTER), True
             if time.monotonic() > end or self._bash.poll() is not None:
                 raise AssertionError(f"`{step.command}`: {faults or 'no end'}; it said: {output}")
             select_pause(0.05)

@@ -18,6 +18,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "limits.md": _made_by("document", "limits_page"),
     "diagnostics.md": _made_by("document", "diagnostics"),
     "verbs.md": _made_by("verbs", "verbs"),
+    "api.md": _made_by("api", "api"),
     "facts.md": _made_by("traffic", "facts_page"),
     "checks.md": _made_by("traffic", "checks"),
     "statuses.md": _made_by("traffic", "statuses"),
