@@ -19,3 +19,35 @@ def test_budget_and_reuse() -> None:
     assert again is first and again.fill == 0
     slabs.give_back(second)
     assert told == ["a", "b"] and slabs.leased == SLAB
+
+
+def test_a_slab_is_back_when_its_last_holder_lets_go() -> None:
+    slabs = Slabs(budget=SLAB)
+    slab = slabs.lease()
+    assert slab is not None and slab.holders == 1
+    slab.holders += 2
+    slabs.give_back(slab)
+    slabs.give_back(slab)
+    assert slabs.leased == SLAB and slabs.lease() is None
+    slabs.give_back(slab)
+    assert slabs.leased == 0 and slabs.lease() is slab
+
+
+def test_who_waits_is_told_once_and_who_left_is_not() -> None:
+    slabs = Slabs(budget=SLAB)
+    told: list[str] = []
+
+    def one() -> None:
+        told.append("one")
+
+    def two() -> None:
+        told.append("two")
+
+    for callback in (one, two, one):
+        slabs.when_free(callback)
+    slabs.no_longer(one)
+    for _ in range(3):
+        slab = slabs.lease()
+        assert slab is not None
+        slabs.give_back(slab)
+    assert told == ["two"]

@@ -43,7 +43,7 @@ class Owner(Protocol):
         """Bytes have left; a source paused for this transfer may be read again."""
 
     def forget(self, slab: Slab) -> None:
-        """The bytes of `slab` are needed no more."""
+        """One run of `slab` is needed no more."""
 
 
 @dataclass(slots=True)
@@ -107,7 +107,8 @@ class Transfer:
         return self.dropped == 0
 
     def add(self, run: Run) -> None:
-        """Keep one more run of the data set."""
+        """Keep one more run of the data set, and its slab with it."""
+        run.slab.holders += 1
         self.runs.append(run)
         self.size += run.end - run.start
         self.held += run.end - run.start
@@ -118,5 +119,4 @@ class Transfer:
             run = self.runs.popleft()
             self.dropped += 1
             self.held -= run.end - run.start
-            if not self.runs or self.runs[0].slab is not run.slab:
-                self.owner.forget(run.slab)
+            self.owner.forget(run.slab)

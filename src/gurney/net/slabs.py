@@ -10,14 +10,18 @@ _KEPT = 16  # free slabs kept for reuse; more go back to the system
 
 
 class Slab:
-    """One receive buffer: `view` to receive into and to send from, `fill` where the next byte goes."""
+    """One receive buffer: `view` to receive into and to send from, `fill` where the next byte goes.
 
-    __slots__ = ("buffer", "fill", "view")
+    `holders` counts who needs it: whoever receives into it, and every run of an object that may be sent from it (again).
+    """
+
+    __slots__ = ("buffer", "fill", "holders", "view")
 
     def __init__(self) -> None:
         self.buffer = bytearray(SLAB)
         self.view = memoryview(self.buffer)
         self.fill = 0
+        self.holders = 0
 
 
 class Slabs:
@@ -26,26 +30,36 @@ class Slabs:
     def __init__(self, budget: int = BUDGET) -> None:
         self._budget = budget
         self._free: list[Slab] = []
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: dict[Callable[[], None], None] = {}  # in order; each once
         self.leased = 0  # bytes
 
     def lease(self) -> Slab | None:
-        """An empty slab, or None while the budget is spent."""
+        """An empty slab with one holder, or None while the budget is spent."""
         if self.leased + SLAB > self._budget:
             return None
         self.leased += SLAB
         slab = self._free.pop() if self._free else Slab()
         slab.fill = 0
+        slab.holders = 1
         return slab
 
     def give_back(self, slab: Slab) -> None:
-        """Return a slab nobody sends from any more; the first who waits is told."""
+        """One holder less. Without any it is free again, and the first who waits is told."""
+        slab.holders -= 1
+        if slab.holders:
+            return
         self.leased -= SLAB
         if len(self._free) < _KEPT:
             self._free.append(slab)
         if self._waiting:
-            self._waiting.pop(0)()
+            callback = next(iter(self._waiting))
+            del self._waiting[callback]
+            callback()
 
     def when_free(self, callback: Callable[[], None]) -> None:
-        """Call `callback` once when a slab has come back."""
-        self._waiting.append(callback)
+        """Call `callback` once when a slab has come back; asked twice it is called once."""
+        self._waiting[callback] = None
+
+    def no_longer(self, callback: Callable[[], None]) -> None:
+        """It waits no more: what comes back is told to the next."""
+        self._waiting.pop(callback, None)

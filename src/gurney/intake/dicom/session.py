@@ -60,6 +60,7 @@ class Session:
         self.objects = 0
         self.associated = False
         loop.add_reader(sock, self._readable)
+        service.hangups.add(sock, self._hung_up)
 
     @property
     def calling_ae(self) -> str:
@@ -98,26 +99,39 @@ class Session:
         slab.fill += count
         self._consume()
 
+    def _hung_up(self) -> None:
+        """The connection is broken with bytes unread: they are read, unless we had stopped reading; then nobody waits for an answer."""
+        if not self._paused:
+            self._readable()
+        elif self._sock is not None and (failed := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+            self._gone(f"errno {failed}")
+
     def _room(self) -> Slab | None:
         """The slab to receive into; a full one is left to its transfer and a few cut header bytes move to the next."""
         slab = self._slab
         if slab is not None and SLAB - slab.fill >= _ROOM:
             return slab
-        fresh = self._service.slabs.lease()
-        if fresh is None and self.transfer is not None and self.transfer.link is not None:
-            # The budget is spent: what this object has sent is given up for replay, so that it can go on.
-            self.transfer.link.trim(force=True)
-            fresh = self._service.slabs.lease()
+        fresh = self._fresh(slab)
         if fresh is None:
             return None
-        rest = self._tail if slab is None else slab.view[self._position : slab.fill]
+        rest = self._tail if slab is None else bytes(slab.view[self._position : slab.fill])
         fresh.view[: len(rest)] = rest
         fresh.fill, self._tail = len(rest), b""
-        if slab is not None:
-            kept = self.transfer is not None and any(run.slab is slab for run in self.transfer.runs)
-            if not kept:
-                self._service.slabs.give_back(slab)
+        if slab is not None and fresh is not slab:
+            self._service.slabs.give_back(slab)
         self._slab, self._position = fresh, 0
+        return fresh
+
+    def _fresh(self, slab: Slab | None) -> Slab | None:
+        """A slab to go on with: `slab` itself where no object is kept in it."""
+        link = self.transfer.link if self.transfer is not None else None
+        if slab is not None and slab.holders == 1:
+            return slab
+        fresh = self._service.slabs.lease()
+        if fresh is None and link is not None:
+            # The budget is spent: what this object has sent is given up for replay, so that it can go on.
+            link.trim(force=True)
+            fresh = slab if slab is not None and slab.holders == 1 else self._service.slabs.lease()
         return fresh
 
     def _consume(self) -> None:
@@ -161,6 +175,7 @@ class Session:
             self._paused = False
             self._core.resumed(self._loop.time())
             self._loop.add_reader(self._sock, self._readable)
+            self._service.slabs.no_longer(self._resume)
 
     # -- events of the upper layer
 
@@ -358,9 +373,8 @@ class Session:
             self._resume()
 
     def forget(self, slab: Slab) -> None:
-        """No run needs `slab` any more; the one being filled stays."""
-        if slab is not self._slab:
-            self._service.slabs.give_back(slab)
+        """One run of `slab` is needed no more."""
+        self._service.slabs.give_back(slab)
 
     def _release(self, transfer: Transfer) -> None:
         """Give back what was kept for a replay."""
@@ -473,6 +487,7 @@ class Session:
         sock, self._sock = self._sock, None
         if sock is None:
             return
+        self._service.hangups.remove(sock)
         if not self._paused:
             self._loop.remove_reader(sock)
         if self._writing:
@@ -481,9 +496,9 @@ class Session:
         self._outbox.clear()
         if self._negotiating is not None:
             self._negotiating.cancel()
-        transfer = self.transfer
         self._drop_transfer()
         slab, self._slab = self._slab, None
-        if slab is not None and (transfer is None or not any(run.slab is slab for run in transfer.runs)):
+        if slab is not None:
             self._service.slabs.give_back(slab)
+        self._service.slabs.no_longer(self._resume)
         self._service.gone(self, why)
