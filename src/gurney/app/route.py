@@ -28,6 +28,7 @@ from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound
 from gurney.intake.dicom.service import LiveService
 from gurney.ledger import Ledger
 from gurney.net.answering import Answer, Answering, Operation
+from gurney.net.hangups import Hangups
 from gurney.net.slabs import Slabs
 from gurney.telemetry.counters import Counters
 from gurney.telemetry.log import Log
@@ -71,6 +72,7 @@ class RouteProcess:
         self._refs = Refs((folder.parent.parent / "keys" / "site.key").read_bytes())
         self._slabs = Slabs()
         self._receiver = Receiver()
+        self._hangups = Hangups()
         self._record = Record(
             folder / "record.db",
             schema=dict([Ledger.SCHEMA]),
@@ -110,6 +112,7 @@ class RouteProcess:
 
     def _tick(self) -> None:
         now = self._loop.time()
+        self._hangups.look()
         self._dispatcher.tick(now)
         for service in (*self._services.values(), *self._leaving):
             service.tick(now)
@@ -201,7 +204,9 @@ class RouteProcess:
         for name, spec in fresh.services.items():
             live = self._services.get(name)
             if live is None:
-                self._services[name] = LiveService(self._loop, spec, self._dispatcher, self._slabs, self._refs, self._log, self._counters)
+                self._services[name] = LiveService(
+                    self._loop, spec, self._dispatcher, self._slabs, self._hangups, self._refs, self._log, self._counters
+                )
             else:
                 live.use(spec)
         self._serve_listeners()
@@ -218,7 +223,7 @@ class RouteProcess:
                 living[member_name] = before
             else:
                 living[member_name] = LiveMember(
-                    self._loop, name, member, self._dispatcher, self._dispatcher.capabilities, self._receiver, self._counters
+                    self._loop, name, member, self._dispatcher, self._dispatcher.capabilities, self._receiver, self._hangups, self._counters
                 )
         pool = LivePool(spec, living)
         pool.turn = old.turn if old is not None else 0
