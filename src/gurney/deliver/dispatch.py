@@ -340,6 +340,9 @@ class Dispatcher:
 
     def tick(self, now: float) -> None:
         """Deadlines of every member, and the patience of objects that wait for a slot."""
+        for transfer in [t for t in self._of if t.ambiguous and not t.duplicate and now - t.ambiguous_since > AMBIGUOUS_SECONDS]:
+            if transfer.link is not None and transfer.link.sent_all:
+                transfer.link.abort(then_lost=f"no answer within {AMBIGUOUS_SECONDS:g} s of the first loss")
         self._leaving = [member for member in self._leaving if member.links]
         for member in [*(member for pool in self.pools.values() for member in pool.members.values()), *self._leaving]:
             member.tick(now)

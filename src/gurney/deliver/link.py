@@ -11,6 +11,7 @@ from gurney.deliver.transfer import Run, Transfer
 from gurney.errors import LocalError
 from gurney.net import tune
 from gurney.net.dial import Dial
+from gurney.net.hangups import Hangups
 from gurney.net.outbox import Outbox
 from gurney.wire.dicom import command, events, pdu, pdv
 from gurney.wire.dicom.upper import Upper
@@ -65,6 +66,7 @@ class Link:
         loop: asyncio.AbstractEventLoop,
         ends: Ends,
         receiver: Receiver,
+        hangups: Hangups,
         address: tuple[str, int],
         key: tuple[str, str],
         pairs: Sequence[Pair],
@@ -72,6 +74,7 @@ class Link:
         self._loop = loop
         self._ends = ends
         self._receiver = receiver
+        self._hangups = hangups
         self._sock: socket.socket | None = None
         self._writing = False
         self._tail = b""
@@ -108,6 +111,7 @@ class Link:
         self._core = Upper(accepting=False, now=now, own_maximum=OWN_MAXIMUM)
         self.state = "associating"
         self._loop.add_reader(sock, self._readable)
+        self._hangups.add(sock, self._readable)
         contexts = tuple(pdu.ContextRQ(2 * n + 1, abstract, (transfer,)) for n, (abstract, transfer) in enumerate(self.asked))
         self._core.request(request(self.key, contexts), now)
         self._act()
@@ -410,6 +414,7 @@ class Link:
         if self._sock is None:
             return
         self._loop.remove_reader(self._sock)
+        self._hangups.remove(self._sock)
         self._watch_writing(False)
         self._outbox.clear()
         if close:

@@ -16,6 +16,7 @@ from gurney.deliver.waiting import Waiting
 from gurney.health.checks import CHECKS
 from gurney.health.checks.core import Check
 from gurney.health.tracker import Change, Tracker
+from gurney.net.hangups import Hangups
 from gurney.net.prober import Probe
 from gurney.net.slabs import SLAB
 from gurney.telemetry.counters import Counters
@@ -61,6 +62,7 @@ class LiveMember:
         hears: Hears,
         capabilities: Capabilities,
         receiver: Receiver,
+        hangups: Hangups,
         counters: Counters,
     ) -> None:
         now = loop.time()
@@ -68,6 +70,7 @@ class LiveMember:
         self._hears = hears
         self._capabilities = capabilities
         self._receiver = receiver
+        self._hangups = hangups
         self._counters = counters
         self._probe: Probe | None = None
         self._multi = False  # it has served two associations at once
@@ -194,7 +197,7 @@ class LiveMember:
         while len(recent) > RECENT_PAIRS:
             recent.pop(next(iter(recent)))
         pairs = list(reversed(recent))  # what is wanted now comes first
-        self.links.append(Link(self._loop, self, self._receiver, (self.spec.host, self.spec.port), key, pairs))
+        self.links.append(Link(self._loop, self, self._receiver, self._hangups, (self.spec.host, self.spec.port), key, pairs))
 
     def _make_room(self) -> None:
         """At the cap with idle links that do not fit: one is released, and `closed` pumps again."""

@@ -19,6 +19,7 @@ from gurney.intake.dicom.admission import Admission
 from gurney.intake.dicom.object import Reading
 from gurney.intake.dicom.session import Session
 from gurney.net import tune
+from gurney.net.hangups import Hangups
 from gurney.net.slabs import Slabs
 from gurney.telemetry.counters import Counters
 from gurney.telemetry.log import Log, where
@@ -34,7 +35,15 @@ class LiveService:
     """One service of the application's current revision; sessions outlive revisions."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, spec: Service, dispatcher: Dispatcher, slabs: Slabs, refs: Refs, log: Log, counters: Counters
+        self,
+        loop: asyncio.AbstractEventLoop,
+        spec: Service,
+        dispatcher: Dispatcher,
+        slabs: Slabs,
+        hangups: Hangups,
+        refs: Refs,
+        log: Log,
+        counters: Counters,
     ) -> None:
         self._loop = loop
         self._refs = refs
@@ -44,6 +53,7 @@ class LiveService:
         self._bytes_rate = Rate(loop.time())
         self.dispatcher = dispatcher
         self.slabs = slabs
+        self.hangups = hangups
         self.log = log
         self.counters = counters
         self.sessions: set[Session] = set()
