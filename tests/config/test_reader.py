@@ -261,7 +261,7 @@ def _many(count: int, line: str) -> str:
 HOSTILE = {
     "deep lists": "a: " + "[" * 200_000,
     "deep mappings": "{a: " * 100_000,
-    "deep blocks": "".join(" " * at + "a:\n" for at in range(1500)),
+    "deep blocks": "".join(" " * at + "a:\n" for at in range(900)),
     "wide": "a: [" + "x," * 200_000 + "]",
     "too large": "# " + "x" * 600_000,
     "large only in bytes": "# " + "é" * (300 * 1024),
@@ -275,7 +275,7 @@ HOSTILE = {
     "one line of control characters": "gurney: " + "\x01" * 500_000,
     "undefined pools": with_service("rules: [" + _many(900, "{{match: {{modality: M{at}}}, pool: archve{at}}}, ") + "{pool: archive}]"),
     "many pools": with_service("rules: [" + _many(900, "{{match: {{modality: M{at}}}, pool: p{at}}}, ") + "{pool: archive}]")
-    + _many(20_000, "      p{at}: [A@10.0.0.1:1]\n"),
+    + _many(15_000, "      p{at}: [A@10.0.0.1:1]\n"),
     "many listeners": with_service("listen2: [" + _many(20_000, "10.0.0.1:{at}, ") + "]").replace("11112, listen2: ", ""),
     "many globs": with_service("rules: [{match: {listener: [" + _many(30_000, "'*{at}', ") + "]}, pool: archive}, {pool: archive}]"),
     "many services": "gurney: 1\napplications:\n  a:\n    services:\n"
@@ -297,3 +297,24 @@ def test_what_is_not_listed_is_counted() -> None:
     assert len(faults) == limits.FAULTS_SHOWN + 1
     assert faults[-1].code == "GRN-S031"
     assert faults[-1].message == f"{20_000 - limits.FAULTS_SHOWN} more faults are not shown"
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        ("deep lists", "nested deeper than 24 levels"),
+        ("deep mappings", "nested deeper than 24 levels"),
+        ("deep blocks", "nested deeper than 24 levels"),
+        ("wide", "more than 100000 keys and values"),
+        ("too large", "the document is larger than 524288 bytes"),
+        ("large only in bytes", "the document is larger than 524288 bytes"),
+        ("one long scalar", "longer than 1024 characters"),
+        ("many pools", "more than 256 pools in one mapping"),
+        ("many services", "more than 256 services in one mapping"),
+        ("many listeners", "more than 4096 texts in one list"),
+        ("many globs", "more than 4096 texts in one list"),
+        ("many members", "more than 256 members in one pool"),
+    ],
+)
+def test_every_bound_says_itself(name: str, bound: str) -> None:
+    assert bound in {fault.message for fault in read(HOSTILE[name]).faults if fault.code == "GRN-S006"}

@@ -169,33 +169,41 @@ def _contexts(fields: Fields) -> tuple[tuple[str, str], ...]:
 
 def _members(desk: Desk, node: Node, path: str, pool_path: str, defaults: _Defaults) -> dict[str, Member]:
     """Members by name: a mapping, or a list whose members are named by NAME, else by address."""
-    found: dict[str, Member] = {}
     desk.marks.setdefault(path, node.at)
-    if isinstance(node, Entries):
-        entries = [(key, value) for key, value in node.pairs]
-        for _, key, value, under in desk.named(node, path, "members", text.member_name):
-            member = _member(desk, key.text, value, under, key.at, defaults)
-            if member is not None:
-                found[key.text] = member
-        count = len(entries)
-    elif isinstance(node, Items):
-        for index, item in enumerate(node.items):
-            member = _listed_member(desk, item, f"{path}[{index}]", path, defaults)
-            if member is not None and member.name in found:
-                hint = "give the members names: members: {first: ADDRESS, second: ADDRESS}"
-                desk.wrong(item, pool_path, "GRN-S023", f"two members are named {shown(member.name)}", hint)
-            elif member is not None:
-                found[member.name] = member
-        count = len(node.items)
-    else:
+    if isinstance(node, Scalar):
         if node.sound:
             desk.wrong(node, path, "GRN-S011", "members are a list or a mapping", f"[{printable(node.text)}]")
         desk.faults.breaks(path)
-        return found
+        return {}
+    count = len(node.pairs) if isinstance(node, Entries) else len(node.items)
     if count == 0:
         desk.wrong(node, path, "GRN-S025", "a pool without members", "NAME@ADDRESS:PORT")
     if count > limits.MEMBERS:
         desk.wrong(node, path, "GRN-S006", f"more than {limits.MEMBERS} members in one pool")
+        return {}
+    return (
+        _named_members(desk, node, path, defaults) if isinstance(node, Entries) else _listed_members(desk, node, path, pool_path, defaults)
+    )
+
+
+def _named_members(desk: Desk, node: Entries, path: str, defaults: _Defaults) -> dict[str, Member]:
+    found: dict[str, Member] = {}
+    for name, key, value, under in desk.named(node, path, "members", text.member_name):
+        member = _member(desk, name, value, under, key.at, defaults)
+        if member is not None:
+            found[name] = member
+    return found
+
+
+def _listed_members(desk: Desk, node: Items, path: str, pool_path: str, defaults: _Defaults) -> dict[str, Member]:
+    found: dict[str, Member] = {}
+    for index, item in enumerate(node.items):
+        member = _listed_member(desk, item, f"{path}[{index}]", path, defaults)
+        if member is not None and member.name in found:
+            hint = "give the members names: members: {first: ADDRESS, second: ADDRESS}"
+            desk.wrong(item, pool_path, "GRN-S023", f"two members are named {shown(member.name)}", hint)
+        elif member is not None:
+            found[member.name] = member
     return found
 
 
