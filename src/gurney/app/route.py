@@ -67,6 +67,7 @@ class RouteProcess:
         self._stopping = False
         self._expire_at = loop.time() + EXPIRE_SECONDS
         self.exit_status = 0
+        self._troubles: dict[str, tuple[str, float]] = {}  # condition code -> reason, since (epoch)
         self._counters = Counters()
         self._log = Log(folder / "route.log", counters=self._counters, app=folder.name)
         self._refs = Refs((folder.parent.parent / "keys" / "site.key").read_bytes())
@@ -80,7 +81,10 @@ class RouteProcess:
             failed=self._record_failed,
             faults=faults.parse(os.environ.get("GURNEY_FAILPOINTS", "")),
         )
-        self._ledger = Ledger(self._record, loop)
+        self._ledger = Ledger(self._record, loop, self._record_troubled)
+        if self._record.lost:
+            self._troubles["RecordLost"] = (f"{self._record.lost} groups written before are gone from the record", self._since)
+            self._log.error("record.lost", path=str(folder), count=self._record.lost)
         pins, words = self._remembered()
         self._dispatcher = Dispatcher(loop, Capabilities(words, self._learnt), pins, self._ledger, self._log, self._counters)
         self._services: dict[str, LiveService] = {}
@@ -107,6 +111,14 @@ class RouteProcess:
         """Nothing is retried: what hangs on the record is unanswered and will be sent again."""
         self._log.error("record.failed", error=type(error).__name__, cause=str(error))
         os._exit(FAILED_RECORD)
+
+    def _record_troubled(self, error: BaseException | None) -> None:
+        """The disk has no room for the record (None: it has again): objects go on, what must be written first waits."""
+        if error is None:
+            self._troubles.pop("RecordFull", None)
+        elif "RecordFull" not in self._troubles:
+            self._troubles["RecordFull"] = ("the disk has no room for the record: free some", time.time())
+            self._log.error("record.full", path=str(self._folder), error=type(error).__name__, reason=str(error))
 
     # -- time
 
@@ -275,6 +287,8 @@ class RouteProcess:
             for name, service in self._services.items()
             if service.unreadable
         ]
+        for code, (reason, since) in self._troubles.items():
+            found.append({"code": code, "reason": reason, "since": since, "object": ""})
         for (code, name), (reason, since) in self._dispatcher.conditions.items():
             found.append({"code": code, "reason": reason, "since": since, "object": name})
         return found
