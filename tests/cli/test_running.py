@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
+import select
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,3 +137,28 @@ def test_explain_answers_from_what_runs_and_from_a_document(one: Node) -> None:
     assert '"archive-1"' in one.gurney("explain", "pacs/store", "modality=MG", "--json").stdout
     assert "no service" in one.gurney("explain", "pacs/nothing", status=2).stderr
     assert "names no service" in one.gurney("explain", "pacs", status=2).stderr
+
+
+def test_ctrl_c_on_a_terminal_stops_traffic_too(one: Node) -> None:
+    file = one.write(document(free_port()))
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "gurney", "up", str(file)], one.environment)
+    said = b""
+
+    def heard(word: bytes) -> bool:
+        nonlocal said
+        with contextlib.suppress(OSError):  # the other end closes when the process ends
+            if select.select([terminal], [], [], 0)[0]:
+                said += os.read(terminal, 4096)
+        return word in said
+
+    until(lambda: heard(b"ready revision=1"), "ready")
+    route = one.pid()
+    os.write(terminal, b"\x03")
+    until(lambda: heard(b"stopping traffic too"), "the Ctrl-C to be heard")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(terminal)
+    with pytest.raises(ProcessLookupError):
+        os.kill(route, 0)
+    assert not (one.state / "guard.sock").exists()

@@ -78,6 +78,7 @@ class _Process:
         self._keeper = GuardKeeper(folder.path)
         self._wake, self._waker = _signals()
         self._ending = threading.Event()
+        self._hurried, self._hurry = socket.socketpair()  # readable for the worker once it is to end
         self._failed: BaseException | None = None
         self._fresh_guard = False
         ground = Ground(
@@ -109,6 +110,7 @@ class _Process:
             return self._wait_for_the_end()
         finally:
             self._ending.set()
+            self._hurry.send(b"\0")
             self._server.stop()
             worker.join(JOIN_SECONDS)
 
@@ -173,11 +175,11 @@ class _Process:
             self.watch.tick()
 
     def _pause(self, seconds: float) -> None:
-        """That long, or until the guard is gone."""
-        try:
-            select.select([self.watch.connection()], [], [], seconds)
-        except GurneyError:
-            self._ending.wait(seconds)
+        """That long, or until the guard is gone, or the end."""
+        watched = [self._hurried]
+        with contextlib.suppress(GurneyError):
+            watched.append(self.watch.connection())
+        select.select(watched, [], [], seconds)
 
     def _ready_line(self) -> str:
         decision, revision = self.control.decision, self.control.revision

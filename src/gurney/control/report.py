@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from gurney.compile.route import listener_name
+from gurney.config.addresses import spell_target
 from gurney.config.document import Application, Document, Member, Pool
 from gurney.config.overrides import Override
 from gurney.control.conditions import when
@@ -45,7 +47,7 @@ def _application(application: Application, control: Control, seen: Observed, run
             name: {
                 "protocol": service.protocol,
                 "delivery": service.delivery,
-                "listen": [f"{one.host or '*'}:{one.port}" for one in service.listen],
+                "listen": [listener_name(one) for one in service.listen],
                 "ae_title": service.ae_title,
                 "accepting": False,
                 **_mapping(_mapping(told.get("services")).get(name)),
@@ -92,7 +94,7 @@ def _member(member: Member, override: Override | None, seen: Observed, told: Map
     """The three words of architecture §2, and what else is known. A member nobody tells of is down: nothing reaches it."""
     silent = {"operational": "down", "why": SILENT if seen.status is None else "not taken up yet"}
     return {
-        "address": f"{member.ae_title + '@' if member.ae_title else ''}{member.host}:{member.port}",
+        "address": f"{member.ae_title + '@' if member.ae_title else ''}{spell_target(member.host, member.port)}",
         "weight": member.weight,
         **(told or silent),
         "configured": "enabled",
