@@ -11,6 +11,7 @@ from gurney.deliver.transfer import Run, Transfer
 from gurney.errors import LocalError
 from gurney.intake.dicom import answers
 from gurney.intake.dicom.admission import source_of
+from gurney.intake.dicom.memory import Memory
 from gurney.intake.dicom.negotiation import Negotiating, association_facts
 from gurney.intake.dicom.object import Reading
 from gurney.net import tune
@@ -23,10 +24,9 @@ from gurney.wire.dicom.upper import Upper
 if TYPE_CHECKING:
     from gurney.intake.dicom.service import LiveService
 
-_ROOM = 32_768  # a slab with less room left than this is full
+_UNHEARD = 65_536  # bytes of answers a sender has not taken, or sent ahead of its answer, beyond which it is not read
 _AHEAD = 4 * SLAB  # bytes of an object received and not yet with its member, beyond which its sender is not read
 _WAITING = 8 * SLAB  # the same while no member has been given the object
-_CUT = 11  # bytes of a header that can be left over (`Upper.receive`)
 _WATCH_SECONDS = 5.0
 
 
@@ -40,16 +40,14 @@ class Session:
         self._sock: socket.socket | None = sock
         self._core = Upper(accepting=True, now=now, own_maximum=OWN_MAXIMUM)
         self._outbox = Outbox(sock)
-        self._slab: Slab | None = None
-        self._position = 0
-        self._tail = b""
+        self._memory = Memory(service.slabs)
         self._reading: Reading | None = None
         self._negotiating: Negotiating | None = None
         self._contexts: dict[int, tuple[str, str]] = {}
         self._pairs: tuple[tuple[str, str], ...] = ()
         self._known: dict[str, str] = {}
         self._rq: pdu.AssociateRQ | None = None
-        self._paused = self._writing = self._release_due = self._ending = False
+        self._paused = self._writing = self._release_due = self._ending = self._consuming = False
         self._watch_at = 0.0
         self._maximum = OWN_MAXIMUM  # as advertised
         self._listener = listener
@@ -77,9 +75,10 @@ class Session:
             self._gone("a defect in Gurney")
 
     def _read(self) -> None:
-        sock, slab = self._sock, self._room()
+        sock = self._sock
         if sock is None:
             return
+        slab = self._memory.room(self.transfer.link if self.transfer is not None else None)
         if slab is None:
             self._pause()
             self._service.slabs.when_free(self._resume)
@@ -106,63 +105,44 @@ class Session:
         elif self._sock is not None and (failed := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
             self._gone(f"errno {failed}")
 
-    def _room(self) -> Slab | None:
-        """The slab to receive into; a full one is left to its transfer and a few cut header bytes move to the next."""
-        slab = self._slab
-        if slab is not None and SLAB - slab.fill >= _ROOM:
-            return slab
-        fresh = self._fresh(slab)
-        if fresh is None:
-            return None
-        rest = self._tail if slab is None else bytes(slab.view[self._position : slab.fill])
-        fresh.view[: len(rest)] = rest
-        fresh.fill, self._tail = len(rest), b""
-        if slab is not None and fresh is not slab:
-            self._service.slabs.give_back(slab)
-        self._slab, self._position = fresh, 0
-        return fresh
-
-    def _fresh(self, slab: Slab | None) -> Slab | None:
-        """A slab to go on with: `slab` itself where no object is kept in it."""
-        link = self.transfer.link if self.transfer is not None else None
-        if slab is not None and slab.holders == 1:
-            return slab
-        fresh = self._service.slabs.lease()
-        if fresh is None and link is not None:
-            # The budget is spent: what this object has sent is given up for replay, so that it can go on.
-            link.trim(force=True)
-            fresh = slab if slab is not None and slab.holders == 1 else self._service.slabs.lease()
-        return fresh
-
     def _consume(self) -> None:
         """Walk what has come, event by event, until nothing moves."""
-        while self._sock is not None and self._slab is not None:
-            slab = self._slab
-            taken = self._core.receive(slab.buffer, self._position, slab.fill, self._loop.time())
-            moved = taken != self._position
-            self._position = taken
-            if not self._act(slab) and not moved:
-                break
-        self._tidy()
+        if self._consuming:
+            return  # an answer given while walking: the walk under way goes on with what follows
+        self._consuming = True
+        memory = self._memory
+        try:
+            while self._sock is not None and (slab := memory.slab) is not None:
+                taken = self._core.receive(slab.buffer, memory.position, slab.fill, self._loop.time())
+                moved = taken != memory.position
+                memory.position = taken
+                if not self._act(slab) and not moved:
+                    break
+        finally:
+            self._consuming = False
+        if self.transfer is None:
+            memory.tidy()
         self._throttle()
 
-    def _tidy(self) -> None:
-        """Between messages an association holds no memory but a cut header: half a PDU must not cost us a slab."""
-        slab = self._slab
-        if slab is None or self.transfer is not None or slab.fill - self._position > _CUT:
-            return
-        self._tail = bytes(slab.view[self._position : slab.fill])
-        self._slab, self._position = None, 0
-        self._service.slabs.give_back(slab)
-
     def _throttle(self) -> None:
-        """Stop reading a sender whose member is slower than it; `drained` resumes."""
-        transfer = self.transfer
-        if transfer is None or transfer.discard or transfer.whole or self._paused:
-            return
-        link = transfer.link
-        if link.unsent > _AHEAD if link is not None else transfer.held > min(_WAITING, transfer.service.replay_limit):
+        """Stop reading a sender that is ahead of us or leaves its answers unread; `drained`, an answer or `_flush` look again."""
+        if self._ahead():
             self._pause()
+        else:
+            self._resume()
+
+    def _ahead(self) -> bool:
+        transfer = self.transfer
+        if self._outbox.pending > _UNHEARD:
+            return True
+        if transfer is None:
+            return False
+        if transfer.whole:
+            return self._memory.unread > _UNHEARD  # the next message, sent before this one's answer
+        if transfer.discard:
+            return False
+        link = transfer.link
+        return link.unsent > _AHEAD if link is not None else transfer.held > min(_WAITING, transfer.service.replay_limit)
 
     def _pause(self) -> None:
         if not self._paused and self._sock is not None:
@@ -212,20 +192,25 @@ class Session:
     def _on_requested(self, rq: pdu.AssociateRQ) -> None:
         self._rq = rq
         service = self._service
-        refusal = service.admission.asks(service.spec, self.source, self.address, rq.calling_ae, rq.called_ae)
+        refusal = self._admitted(rq)
         if refusal is not None:
             self._reject(refusal)
             return
         self._known = association_facts(rq, self.address, self._listener)
         self._negotiating = Negotiating(self._loop, service.dispatcher, service.spec, rq, self._known, self._negotiated)
 
+    def _admitted(self, rq: pdu.AssociateRQ) -> tuple[int, int, int] | None:
+        return self._service.admission.asks(self._service.spec, self.source, self.address, rq.calling_ae, rq.called_ae)
+
     def _negotiated(self, outcome: negotiate.Negotiation, maximum: int) -> None:
         self._negotiating = None
         rq = self._rq
         if self._sock is None or rq is None or self._core.state != states.ANSWER_DUE:
             return  # it left, or broke the protocol, while members were asked
-        if outcome.reject is not None:
-            self._reject(outcome.reject)
+        # Others may have been accepted meanwhile: the limits are looked at again.
+        refusal = outcome.reject or self._admitted(rq)
+        if refusal is not None:
+            self._reject(refusal)
             self._act()
             return
         abstracts = {context.id: context.abstract for context in rq.contexts}
@@ -318,14 +303,15 @@ class Session:
         transfer = self.transfer
         if transfer is None:
             raise LocalError("a data set without its command")
-        transfer.whole = event.last
+        size = event.end - event.start
         if event.lead:
             transfer.lead = event.lead
         limit = transfer.service.limits.max_object
-        if limit is not None and transfer.size > limit and not transfer.discard:
+        if limit is not None and transfer.size + size > limit and not transfer.discard:
             self._service.dispatcher.refuse(transfer, answers.OUT_OF_RESOURCES, "larger than max_object")
+        transfer.whole = event.last
         if transfer.discard:
-            transfer.size += event.end - event.start  # read and dropped: no run keeps the slab
+            transfer.size += size  # read and dropped: no run keeps the slab
         else:
             transfer.add(Run(slab, event.start, event.end, event.context_ids))
             if self._reading is not None:
@@ -363,14 +349,13 @@ class Session:
             transfer.discard = True
             self._reading = None
             self._core.want_payload = False
-            self._resume()
+            self._throttle()
             return
         self._late_answer(transfer)
 
     def drained(self, transfer: Transfer) -> None:
         """Bytes have left for the member: its source may be read again."""
-        if self._paused:
-            self._resume()
+        self._throttle()
 
     def forget(self, slab: Slab) -> None:
         """One run of `slab` is needed no more."""
@@ -428,6 +413,7 @@ class Session:
             self._loop.add_writer(self._sock, self._flush)
         else:
             self._loop.remove_writer(self._sock)
+            self._throttle()
 
     # -- ending
 
@@ -497,8 +483,6 @@ class Session:
         if self._negotiating is not None:
             self._negotiating.cancel()
         self._drop_transfer()
-        slab, self._slab = self._slab, None
-        if slab is not None:
-            self._service.slabs.give_back(slab)
+        self._memory.let_go()
         self._service.slabs.no_longer(self._resume)
         self._service.gone(self, why)
