@@ -32,60 +32,67 @@ class Route:
     handler: Callable[..., Any]
 
 
-def routes(work: Work) -> tuple[Route, ...]:
-    """The table."""
-    control = work.control
+class Handlers:
+    """What each endpoint does, on one control process."""
 
-    def status() -> dict[str, Any]:
-        return work.watch.status()
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._control = work.control
 
-    def alive() -> dict[str, Any]:
+    def alive(self) -> dict[str, Any]:
         return {"pid": os.getpid()}
 
-    def ready() -> dict[str, Any]:
-        waiting = work.watch.waiting()
+    def status(self) -> dict[str, Any]:
+        return self._work.watch.status()
+
+    def ready(self) -> dict[str, Any]:
+        waiting = self._work.watch.waiting()
         return {"ready": not waiting, "waiting": waiting}
 
-    def revisions() -> dict[str, Any]:
-        return {"revisions": control.revisions()}
+    def revisions(self) -> dict[str, Any]:
+        return {"revisions": self._control.revisions()}
 
-    def plan(body: models.DocumentBody) -> dict[str, Any]:
-        return control.plan(body.text, body.file)
+    def plan(self, body: models.DocumentBody) -> dict[str, Any]:
+        return self._control.plan(body.text, body.file)
 
-    def apply(body: models.ApplyBody, request: Request) -> dict[str, Any]:
-        return control.apply(body.text, body.file, who=who(request), why=body.why, confirm=body.confirm_seconds)
+    def apply(self, body: models.ApplyBody, request: Request) -> dict[str, Any]:
+        return self._control.apply(body.text, body.file, who=who(request), why=body.why, confirm=body.confirm_seconds)
 
-    def undo(body: models.UndoBody, request: Request) -> dict[str, Any]:
-        return control.undo(who=who(request), why=body.why)
+    def undo(self, body: models.UndoBody, request: Request) -> dict[str, Any]:
+        return self._control.undo(who=who(request), why=body.why)
 
-    def confirm(body: models.Nothing, request: Request) -> dict[str, Any]:
-        return control.confirm(who=who(request))
+    def confirm(self, body: models.Nothing, request: Request) -> dict[str, Any]:
+        return self._control.confirm(who=who(request))
 
-    def override(body: models.OverrideBody, request: Request) -> dict[str, Any]:
-        return control.override(body.object, body.word, who=who(request), why=body.why, seconds=body.seconds)
+    def override(self, body: models.OverrideBody, request: Request) -> dict[str, Any]:
+        return self._control.override(body.object, body.word, who=who(request), why=body.why, seconds=body.seconds)
 
-    def lift(object: models.Name) -> dict[str, Any]:
-        return control.lift(object)
+    def lift(self, object: models.Name) -> dict[str, Any]:
+        return self._control.lift(object)
 
-    def explain(body: models.ExplainBody) -> dict[str, Any]:
-        return dict(control.explain(body.application, body.service, body.facts))
+    def explain(self, body: models.ExplainBody) -> dict[str, Any]:
+        return dict(self._control.explain(body.application, body.service, body.facts))
 
-    def down(body: models.Nothing) -> dict[str, Any]:
-        return work.down()
+    def down(self, body: models.Nothing) -> dict[str, Any]:
+        return self._work.down()
 
+
+def routes(work: Work) -> tuple[Route, ...]:
+    """The table."""
+    handlers = Handlers(work)
     return (
-        Route("GET", "/v1/status", "owner", status),
-        Route("GET", "/v1/alive", "owner", alive),
-        Route("GET", "/v1/ready", "owner", ready),
-        Route("GET", "/v1/revisions", "owner", revisions),
-        Route("POST", "/v1/plan", "owner", plan),
-        Route("POST", "/v1/apply", "owner", apply),
-        Route("POST", "/v1/undo", "owner", undo),
-        Route("POST", "/v1/confirm", "owner", confirm),
-        Route("POST", "/v1/overrides", "owner", override),
-        Route("DELETE", "/v1/overrides", "owner", lift),
-        Route("POST", "/v1/explain", "owner", explain),
-        Route("POST", "/v1/down", "owner", down),
+        Route("GET", "/v1/alive", "owner", handlers.alive),
+        Route("GET", "/v1/status", "owner", handlers.status),
+        Route("GET", "/v1/ready", "owner", handlers.ready),
+        Route("GET", "/v1/revisions", "owner", handlers.revisions),
+        Route("POST", "/v1/plan", "owner", handlers.plan),
+        Route("POST", "/v1/apply", "owner", handlers.apply),
+        Route("POST", "/v1/undo", "owner", handlers.undo),
+        Route("POST", "/v1/confirm", "owner", handlers.confirm),
+        Route("POST", "/v1/overrides", "owner", handlers.override),
+        Route("DELETE", "/v1/overrides", "owner", handlers.lift),
+        Route("POST", "/v1/explain", "owner", handlers.explain),
+        Route("POST", "/v1/down", "owner", handlers.down),
     )
 
 
