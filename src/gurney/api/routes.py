@@ -81,8 +81,8 @@ def routes(work: Work) -> tuple[Route, ...]:
     """The table."""
     handlers = Handlers(work)
     return (
-        Route("GET", "/v1/alive", "owner", handlers.alive),
         Route("GET", "/v1/status", "owner", handlers.status),
+        Route("GET", "/v1/alive", "owner", handlers.alive),
         Route("GET", "/v1/ready", "owner", handlers.ready),
         Route("GET", "/v1/revisions", "owner", handlers.revisions),
         Route("POST", "/v1/plan", "owner", handlers.plan),
