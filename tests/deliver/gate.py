@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 
@@ -74,8 +75,13 @@ class Gate:
                 self.partial.append(bytes(data))
             conn.close()
 
+    def cut(self) -> None:
+        """End every connection."""
+        for conn in self.conns:
+            with contextlib.suppress(OSError):
+                conn.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         self.open.set()
         self.sock.close()
-        for conn in self.conns:
-            conn.close()
+        self.cut()
