@@ -100,7 +100,7 @@ class Running:
 
     def count(self, name: str) -> int:
         """A counter of the process, all labels together."""
-        return sum(value for key, value in _flat(self.status()["counters"].get(name, {})))
+        return sum(cell["value"] for cell in self.status()["counters"].get(name, ()))
 
     def inside(self, work: Callable[[], T]) -> T:
         """`work()` done by the loop's thread between two events."""
@@ -160,11 +160,3 @@ class Running:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
-
-
-def _flat(value: Any, path: str = "") -> list[tuple[str, int]]:
-    if isinstance(value, dict):
-        return [pair for key, inner in value.items() for pair in _flat(inner, f"{path}/{key}")]
-    if isinstance(value, list):
-        return [pair for inner in value for pair in _flat(inner, path)]
-    return [(path, value)] if isinstance(value, int) and not isinstance(value, bool) else []

@@ -159,6 +159,9 @@ class Dispatcher:
         self._ledger.repin(pool.spec.name, transfer.ref, old, new, time.time(), written)
 
     def _assign(self, pool: LivePool, transfer: Transfer, name: str) -> None:
+        if transfer.ambiguous and name != transfer.ambiguous_at and not transfer.duplicate:
+            transfer.duplicate = True  # a second member gets what another may have
+            self._counters.add("gurney_dicom_possible_duplicates_total", (pool.spec.name,))
         transfer.attempts.append(Attempt(name))
         member = pool.members[name]
         transfer.member = member
@@ -186,7 +189,7 @@ class Dispatcher:
         action = policy.act(
             pool.spec.statuses,
             status,
-            ambiguous_before=transfer.ambiguous_at == name,
+            ambiguous_before=transfer.ambiguous_at == name and transfer.ambiguous_whole,
             member_attempts=transfer.tried.get(name, 0) + 1,
         )
         if action.capability_refused:
@@ -226,6 +229,8 @@ class Dispatcher:
             transfer.ambiguous_refusals += 1  # it took the object again and again did not answer
         else:
             transfer.ambiguous_at, transfer.ambiguous_since, transfer.ambiguous_refusals = member.spec.name, self._loop.time(), 0
+            transfer.ambiguous_whole = False
+        transfer.ambiguous_whole |= after_last
         transfer.ambiguous = True
         self._counters.add("gurney_dicom_ambiguous_total", (pool.spec.name, member.spec.name))
         self._log.warning(
@@ -264,8 +269,6 @@ class Dispatcher:
         gone = pool.members.get(name) is not member or member.retired or member.spec.override == "disable"
         if transfer.ambiguous_refusals >= AMBIGUOUS_REFUSALS or now - since > AMBIGUOUS_SECONDS or gone or not transfer.replayable:
             transfer.tried[name] = TRIED_OUT
-            transfer.duplicate = True
-            self._counters.add("gurney_dicom_possible_duplicates_total", (pool.spec.name,))
             self._replay(transfer, name, "outcome unknown")
         elif refused:
             self._loop.call_later(RETRY_SECONDS, self._once_more, pool, transfer, name)
@@ -347,8 +350,8 @@ class Dispatcher:
         for member in [*(member for pool in self.pools.values() for member in pool.members.values()), *self._leaving]:
             member.tick(now)
             for transfer in [t for t in member.waiting if now - t.queued_at > WAIT_SECONDS]:
-                member.waiting.remove(transfer)
-                self._refuse(transfer, OUT_OF_RESOURCES, "no slot of the member came free")
+                if member.waiting.remove(transfer):  # one refusal can give the next one its slot
+                    self._refuse(transfer, OUT_OF_RESOURCES, "no slot of the member came free")
 
     def replace(self, pools: Mapping[str, LivePool]) -> None:
         """A new revision's pools; objects that wait where nothing may go any more are placed again."""

@@ -14,6 +14,7 @@ from gurney.net.dial import Dial
 from gurney.net.hangups import Hangups
 from gurney.net.outbox import Outbox
 from gurney.wire.dicom import command, events, pdu, pdv
+from gurney.wire.dicom.statuses import classify
 from gurney.wire.dicom.upper import Upper
 
 OWN_MAXIMUM = 131_072  # what we advertise (dicom.md §2)
@@ -263,8 +264,8 @@ class Link:
                 case events.Send(data):
                     self._outbox.add(data)
                     self._flush()
-                case events.CommandSet(_, data):
-                    self._on_answer(data)
+                case events.CommandSet(_, data, data_set):
+                    self._on_answer(data, data_set)
                 case events.Accepted():
                     self._on_accepted(event)
                 case events.Rejected(result, source, reason):
@@ -291,7 +292,7 @@ class Link:
         self.state = "releasing"
         self._act()
 
-    def _on_answer(self, data: bytes) -> None:
+    def _on_answer(self, data: bytes, data_set: bool) -> None:
         transfer = self.transfer
         if transfer is None:
             self._breach("an answer nobody asked for")
@@ -304,16 +305,18 @@ class Link:
         if answer.field != command.C_STORE_RQ | command.RESPONSE or answer.responded_id != self._message_id or answer.status is None:
             self._breach("an answer to something else")
             return
-        if not self.sent_all and answer.status in (0x0000, 0xB000, 0xB006, 0xB007):
+        if data_set:  # passed on, its sender would wait for what cannot come (PS3.7 §9.3.1.2: none)
+            self._breach("an answer that announces a data set")
+            return
+        if not self.sent_all and classify(answer.status) in ("success", "warning"):
             self._breach("success before the last fragment")
             return
-        early = not self.sent_all
-        self.transfer = None
         self._answer_due = None
         self.idle_since = self._loop.time()
-        if early:
+        if not self.sent_all:
             # A refusal before the last fragment is honest, but what is left of the object must not follow it: this association ends.
             self.abort()
+        self.transfer = None
         self._ends.answered(self, transfer, answer.status, data)
 
     def _breach(self, why: str) -> None:

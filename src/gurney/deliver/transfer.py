@@ -96,6 +96,7 @@ class Transfer:
     queued_at: float = 0.0
     sent_at: float = 0.0
     ambiguous_at: str = ""  # the member whose outcome is unknown
+    ambiguous_whole: bool = False  # it was sent the whole object, so that "already there" proves something
     ambiguous_since: float = 0.0
     ambiguous_refusals: int = 0
     member: LiveMember | None = None  # where it waits or is being sent
