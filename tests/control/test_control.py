@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gurney.control.decide import decide
 from gurney.errors import DocumentRefused, EngineRefused, InputRefused, NotFound, NotRunning
 from tests.control.world import BAD, SECOND, World, document
 
@@ -231,3 +232,48 @@ def test_a_document_of_nodes_needs_to_know_which_one_this_is(world: World) -> No
     world.control.hostname = "lb2.example.org"
     world.apply(document() + sites)
     assert world.control.node == "lb2"
+
+
+def test_a_revision_whose_apply_was_cut_short_is_taken_whole_or_the_one_before_it_stands(world: World) -> None:
+    world.apply(document(further=SECOND))
+    world.memory.revisions.add(
+        text=document(weight=2, further=SECOND.replace("11200", "11201")), file="g", now=world.now, who="me", before=1
+    )
+    world.keeper.taken.add(11201)
+    world.again()
+    world.control.resume()
+    assert world.control.revision is not None and world.control.revision.n == 1
+    assert world.served_weight() == 100 and world.watch.waiting() == []
+    assert "ApplyFailed" in world.codes() and world.control.revisions()[0]["failed"]
+    world.memory.revisions.add(text=document(weight=3, further=SECOND), file="g", now=world.now, who="me", before=1)
+    world.again()
+    world.control.resume()
+    assert world.served_weight() == 3 and world.control.revisions()[0]["served"]
+
+
+def test_without_the_confirmation_a_refused_generation_would_be_shown_as_served(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row A4's broken control: the same change with the confirmation taken out."""
+    world.apply(document())
+    route = world.control.engines["route"]
+    new = route.generation(decide(document(weight=2), "g", (), {}).wanted["pacs", "route"])
+    world.keeper.routes["pacs"].refuse.add(new)
+    with pytest.raises(EngineRefused):
+        world.apply(document(weight=2))
+    assert world.watch.waiting() == []
+    monkeypatch.setattr(route, "_confirm", lambda application, content: None)
+    world.apply(document(weight=2))
+    shown = world.control.engines["route"].generation(world.control.serving["pacs", "route"])
+    assert shown == new != world.keeper.routes["pacs"].generation
+
+
+def test_changes_are_written_down_without_their_documents(world: World) -> None:
+    world.apply(document())
+    world.control.override("pacs/archive/archive-1", "drain", who="me", why="disk")
+    world.keeper.taken.add(11113)
+    with pytest.raises(EngineRefused):
+        world.apply(document(listen="11113"))
+    assert [(line["revision"], line["steps"]) for line in world.events("control.applied")] == [(1, 1), (1, 1)]
+    assert [line["object"] for line in world.events("control.override")] == ["pacs/archive/archive-1"]
+    assert [line["revision"] for line in world.events("control.refused")] == [2]
+    assert "ApplyFailed" in [line["code"] for line in world.events("condition.raised")]
+    assert "A1@10.0.0.1" not in world.folder.control_log.read_text()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gurney.control.control import Control, Memory
+from gurney.control.journal import Journal
 from gurney.control.watch import Watch
 from gurney.disk.faults import Faults
 from gurney.engines import Ground, engines
@@ -14,6 +16,7 @@ from gurney.state.folder import Folder
 from gurney.state.last_good import LastGood
 from gurney.state.overrides import Overrides
 from gurney.state.revisions import Revisions
+from gurney.telemetry.log import Log
 from tests.engines.fakes import FakeKeeper
 
 
@@ -63,7 +66,10 @@ class World:
         self.database = Database(self.folder.database)
         ground = Ground(self.folder.application, self.keeper, self.faults, self.told.append)
         self.memory = Memory(Revisions(self.database), Overrides(self.database), LastGood(self.database))
-        self.control = Control(memory=self.memory, engines=engines(ground), clock=lambda: self.now, progress=self.told.append)
+        self.log = Log(self.folder.control_log, strict=True)
+        self.control = Control(
+            memory=self.memory, engines=engines(ground), journal=Journal(self.log), clock=lambda: self.now, progress=self.told.append
+        )
         self.watch = Watch(self.control, self.keeper, self._start_guard, self.told.append)
 
     def _start_guard(self) -> None:
@@ -72,6 +78,7 @@ class World:
 
     def again(self) -> None:
         self.database.close()
+        self.log.close()
         self._open()
         self.control.remember({(name, "route"): True for name in self.keeper.routes})
 
@@ -90,6 +97,11 @@ class World:
         assert table is not None
         return next(iter(table.pools["archive"].members.values())).weight
 
+    def events(self, name: str) -> list[dict[str, object]]:
+        lines = [json.loads(line) for line in self.folder.control_log.read_text().splitlines()]
+        return [line for line in lines if line["event"] == name]
+
     def close(self) -> None:
+        self.log.close()
         self.keeper.close()
         self.database.close()

@@ -16,7 +16,7 @@ from tests.control.world import World, document
 from tests.walks.recorder import Recorder
 
 WALK = ["cli", "api", "control", "config", "compile", "plan", "state", "engines"]
-GROUND = {"net", "disk", "guard", "balance", "errors"}
+GROUND = {"net", "disk", "telemetry", "guard", "balance", "errors"}
 
 
 @pytest.fixture

@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gurney import __version__
 from gurney.api.server import Server
 from gurney.api.work import Work
 from gurney.control.control import Control, Memory
 from gurney.control.decide import decide
+from gurney.control.journal import Journal
 from gurney.control.keeper import GuardKeeper
 from gurney.control.watch import Watch
 from gurney.disk import faults
@@ -29,6 +31,7 @@ from gurney.state.folder import Folder
 from gurney.state.last_good import LastGood
 from gurney.state.overrides import Overrides
 from gurney.state.revisions import Revisions
+from gurney.telemetry.log import Log
 
 READY_SECONDS = 60.0
 TICK_SECONDS = 1.0
@@ -81,6 +84,7 @@ class _Process:
         self._hurried, self._hurry = socket.socketpair()  # readable for the worker once it is to end
         self._failed: BaseException | None = None
         self._fresh_guard = False
+        self._log = Log(folder.control_log)
         ground = Ground(
             folder=folder.application,
             keeper=self._keeper,
@@ -90,6 +94,7 @@ class _Process:
         self.control = Control(
             memory=Memory(Revisions(database), Overrides(database), LastGood(database)),
             engines=engines(ground),
+            journal=Journal(self._log),
             clock=time.time,
             node=wish.node,
             hostname=socket.gethostname(),
@@ -103,6 +108,7 @@ class _Process:
         self._folder.site_key()
         if self.control.newest() is None and self._wish.text is None:
             raise InputRefused("there is no revision to go on with", hint="gurney up FILE")
+        self._log.info("control.started", pid=os.getpid(), version=__version__, path=self._folder.path, node=self._wish.node)
         self._server.start()  # before the engines: `gurney status` is asked most while something starts
         worker = threading.Thread(target=self._work, name="work", daemon=True)
         worker.start()
@@ -113,6 +119,8 @@ class _Process:
             self._hurry.send(b"\0")
             self._server.stop()
             worker.join(JOIN_SECONDS)
+            self._log.info("control.stopped", pid=os.getpid())
+            self._log.close()
 
     # -- the worker -------------------------------------------------------------------------------------------------------------
 

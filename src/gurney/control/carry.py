@@ -5,9 +5,11 @@ Either every engine serves what is wanted or every engine serves what it served 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from gurney.control.journal import Journal
 from gurney.engines.engine import Engine
 from gurney.errors import EngineRefused, GurneyError, LocalError
 from gurney.plan.steps import Step
@@ -33,9 +35,10 @@ class EngineStep:
 class Carrier:
     """Brings engines from what they serve to what is wanted. `serving` and `wanted` are the caller's and never changed here."""
 
-    def __init__(self, engines: Mapping[str, Engine], progress: Callable[[str], None]) -> None:
+    def __init__(self, engines: Mapping[str, Engine], progress: Callable[[str], None], journal: Journal) -> None:
         self._engines = engines
         self._progress = progress
+        self._journal = journal
 
     def all_or_nothing(self, steps: Iterable[EngineStep], serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes]) -> None:
         """Carry out the steps in order. Raises `EngineRefused` after having gone back."""
@@ -71,6 +74,15 @@ class Carrier:
         return brought, refused
 
     def _carry(self, one: EngineStep, wanted: Mapping[Key, bytes]) -> None:
+        begun = time.monotonic()
+        try:
+            self._do(one, wanted)
+        except GurneyError:
+            self._journal.step(one.step, "refused", time.monotonic() - begun)
+            raise
+        self._journal.step(one.step, "confirmed", time.monotonic() - begun)
+
+    def _do(self, one: EngineStep, wanted: Mapping[Key, bytes]) -> None:
         engine, step = self._engines[one.engine], one.step
         application = step.application
         self._progress(f"{application}: {step.detail}")

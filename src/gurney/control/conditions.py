@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -33,6 +33,9 @@ MEANINGS: Mapping[str, str] = {
 }
 
 
+SINGLE = "single"  # the source of conditions that are raised and cleared one by one
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """`object` is what it is about: `pacs`, `pacs/store`, `pacs/archive/archive-1`, `revision 7`, `guard`."""
@@ -47,47 +50,52 @@ def when(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
+Held = dict[tuple[str, str], tuple[Condition, float]]  # by code and object: the condition and since when (seconds since the epoch)
+
+
 class Conditions:
     """The conditions that hold now.
 
-    A *source* (`document`, `observed`, …) states all of its conditions at once with `hold`; what it no longer states is over, what it
-    states again keeps its `since`. Single ones are raised and cleared by `raise_` and `clear`.
+    A *source* (`document`, `engines`, …) states all of its conditions at once with `hold`; what it no longer states is over, what it
+    states again keeps its `since`. Single ones are raised and cleared by `raise_` and `clear`. `raised` and `cleared` are told of each.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        raised: Callable[[Condition], None] = lambda condition: None,
+        cleared: Callable[[Condition, float], None] = lambda condition, seconds: None,
+    ) -> None:
         self._lock = threading.Lock()
-        self._held: dict[str, dict[tuple[str, str], tuple[Condition, float]]] = {}
+        self._held: dict[str, Held] = {}
+        self._raised = raised
+        self._cleared = cleared
 
     def hold(self, source: str, conditions: Iterable[Condition], now: float) -> None:
         """These and no others hold, as far as `source` knows. `now` is seconds since the epoch."""
         with self._lock:
             before = self._held.get(source, {})
-            after: dict[tuple[str, str], tuple[Condition, float]] = {}
+            after: Held = {}
             for one in conditions:
                 key = (one.code, one.object)
                 after[key] = (one, before[key][1] if key in before else now)
             self._held[source] = after
+            self._tell(before, after, now)
 
     def raise_(self, condition: Condition, now: float) -> None:
         """This one holds until it is cleared; raised again, it keeps its `since` and takes the new reason."""
         with self._lock:
-            held = self._held.setdefault("single", {})
+            before = self._held.get(SINGLE, {})
             key = (condition.code, condition.object)
-            held[key] = (condition, held[key][1] if key in held else now)
+            self._held[SINGLE] = {**before, key: (condition, before[key][1] if key in before else now)}
+            self._tell(before, self._held[SINGLE], now)
 
-    def clear(self, code: str, object: str | None = None) -> None:
-        """The condition is over, for one object or for all of them."""
-        with self._lock:
-            held = self._held.get("single", {})
-            for key in [key for key in held if key[0] == code and object in (None, key[1])]:
-                del held[key]
+    def clear(self, code: str, object: str | None, now: float) -> None:
+        """The condition is over, for one object or (None) for all of them."""
+        self._keep(lambda key, since: not (key[0] == code and object in (None, key[1])), now)
 
-    def expire(self, code: str, before: float) -> None:
-        """Single conditions of this code raised before this time are over."""
-        with self._lock:
-            held = self._held.get("single", {})
-            for key in [key for key, (_, since) in held.items() if key[0] == code and since < before]:
-                del held[key]
+    def expire(self, code: str, before: float, now: float) -> None:
+        """Single conditions of this code raised before that time are over."""
+        self._keep(lambda key, since: not (key[0] == code and since < before), now)
 
     def as_json(self, further: Iterable[Mapping[str, Any]] = ()) -> list[dict[str, Any]]:
         """Every condition, oldest first, one a code and object; `further` are those an engine states itself (they win)."""
@@ -104,3 +112,17 @@ class Conditions:
                 stated["since"] = when(stated["since"])
             found[(str(stated["code"]), str(stated["object"]))] = stated
         return sorted(found.values(), key=lambda one: (str(one["since"]), str(one["code"]), str(one["object"])))
+
+    def _keep(self, wanted: Callable[[tuple[str, str], float], bool], now: float) -> None:
+        with self._lock:
+            before = self._held.get(SINGLE, {})
+            self._held[SINGLE] = {key: held for key, held in before.items() if wanted(key, held[1])}
+            self._tell(before, self._held[SINGLE], now)
+
+    def _tell(self, before: Held, after: Held, now: float) -> None:
+        for key, (condition, _) in after.items():
+            if key not in before:
+                self._raised(condition)
+        for key, (condition, since) in before.items():
+            if key not in after:
+                self._cleared(condition, now - since)

@@ -6,6 +6,7 @@ Every method may be called from any thread; changes go one at a time. Errors are
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from gurney.config.overrides import word as checked
 from gurney.control.carry import UNKNOWN, Carrier, Key
 from gurney.control.conditions import APPLY_FAILED, CONFIRM_PENDING, Condition, Conditions, when
 from gurney.control.decide import Decision, decide, steps
+from gurney.control.journal import Journal
 from gurney.control.standing import of_document
 from gurney.engines.engine import Engine, Observed
 from gurney.errors import GurneyError, InputRefused, NotFound, NotRunning
@@ -43,13 +45,15 @@ class Control:
         *,
         memory: Memory,
         engines: Mapping[str, Engine],
+        journal: Journal,
         clock: Callable[[], float],
         node: str | None = None,
         hostname: str = "",
         progress: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.engines = engines
-        self.conditions = Conditions()
+        self.journal = journal
+        self.conditions = Conditions(journal.raised, journal.cleared)
         self.changing = threading.RLock()
         self.clock = clock
         self.hostname = hostname
@@ -62,7 +66,7 @@ class Control:
         self._given_node = node
         self._memory = memory
         self._progress = progress
-        self._carrier = Carrier(engines, progress)
+        self._carrier = Carrier(engines, progress, journal)
 
     # -- starting ---------------------------------------------------------------------------------------------------------------
 
@@ -91,14 +95,24 @@ class Control:
         return self._memory.revisions.newest()
 
     def resume(self) -> dict[str, Any]:
-        """Bring the engines to the newest revision, each application for itself. Raises `InputRefused` when there is none."""
+        """Bring the engines to the newest revision, each application for itself. Raises `InputRefused` when there is none.
+
+        One that no engine ever confirmed (its apply was cut short) is carried out as an apply is: whole, or the one before it stands.
+        """
         with self.changing:
-            if self.revision is None:
-                raise InputRefused("there is no revision to go on with", hint="gurney up FILE")
-            decision = self._decide(self.revision.text, self.revision.file, self.overrides)
-            self._take(decision, self.revision)
-            self.mend()
-            return self._outcome(decision, changed=False)
+            while (revision := self.revision) is not None:
+                decision = self._decide(revision.text, revision.file, self.overrides)
+                if revision.served is not None:
+                    self._take(decision, revision)
+                    self.mend()
+                    return self._outcome(decision, changed=False)
+                try:
+                    self._carry_new(decision, revision)
+                    return self._outcome(decision, changed=True)
+                except GurneyError as error:
+                    self._progress(f"revision {revision.n} was never served and is refused: {error.message}")
+                    self.revision = self.newest()
+            raise InputRefused("there is no revision to go on with", hint="gurney up FILE")
 
     def mend(self) -> None:
         """Carry out what still differs from what is wanted; what refuses stays as it is, with a condition."""
@@ -109,7 +123,7 @@ class Control:
             brought, refused = self._carrier.each(steps(self.serving, wanted), self.serving, wanted)
             for key in brought:
                 self._served(key, wanted.get(key))
-                self.conditions.clear(APPLY_FAILED, key[0])
+                self.conditions.clear(APPLY_FAILED, key[0], self.clock())
             for key, error in refused.items():
                 self.conditions.raise_(Condition(APPLY_FAILED, error.message, key[0]), self.clock())
 
@@ -178,7 +192,7 @@ class Control:
             over = [name for name, one in self.overrides.items() if one.until is not None and one.until <= now]
             if over:
                 self._progress(f"overrides are over: {', '.join(over)}")
-                self._override({name: one for name, one in self.overrides.items() if name not in over})
+                self._override({name: one for name, one in self.overrides.items() if name not in over}, anyway=True)
 
     def override(self, glob: str, word: str, *, who: str, why: str | None = None, seconds: float | None = None) -> dict[str, Any]:
         """Lay a word over every member the glob names. Raises `NotFound`, `InputRefused`, `EngineRefused`."""
@@ -237,15 +251,20 @@ class Control:
             raise
 
     def _carry(self, decision: Decision, revision: Revision) -> None:
+        begun = time.monotonic()
         try:
             self._carrier.all_or_nothing(decision.steps, self.serving, decision.wanted)
         except GurneyError as error:
+            self.journal.refused(revision, error)
             self.conditions.raise_(Condition(APPLY_FAILED, error.message, f"revision {revision.n}"), self.clock())
             raise
         for key in {one.key for one in decision.steps}:
             self._served(key, decision.wanted.get(key))
-        self.conditions.clear(APPLY_FAILED)
+        if revision.served is None:
+            revision = self._memory.revisions.serve(revision.n, self.clock())
+        self.conditions.clear(APPLY_FAILED, None, self.clock())
         self._take(decision, revision)
+        self.journal.applied(revision, len(decision.steps), time.monotonic() - begun)
 
     def _served(self, key: Key, content: bytes | None) -> None:
         application, name = key
@@ -313,21 +332,31 @@ class Control:
         )
         self._carry_new(decision, revision)
         self._settle()
+        self.journal.undone(revision, left)
         return self._outcome(decision, changed=True)
 
-    def _override(self, overrides: dict[str, Override]) -> None:
-        """Durable first: an override that a crash forgets would send traffic where a person said no."""
+    def _override(self, overrides: dict[str, Override], *, anyway: bool = False) -> None:
+        """Durable first: an override that a crash forgets would send traffic where a person said no.
+
+        `anyway`: it is so whatever the engines say; what refuses is tried again. Otherwise it is forgotten again when one refuses.
+        """
         before = self.overrides
         self._store_overrides(before, overrides)
         self.overrides = overrides
         if self.revision is None:
             return
         try:
-            self._carry(self._decide(self.revision.text, self.revision.file, overrides), self.revision)
+            decision = self._decide(self.revision.text, self.revision.file, overrides)
+            if anyway:
+                self._take(decision, self.revision)
+                self.mend()
+            else:
+                self._carry(decision, self.revision)
         except GurneyError:
             self._store_overrides(overrides, before)
             self.overrides = before
             raise
+        self.journal.overridden(before.values(), overrides.values())
 
     def _store_overrides(self, before: Mapping[str, Override], after: Mapping[str, Override]) -> None:
         self._memory.overrides.drop(name for name in before if name not in after)

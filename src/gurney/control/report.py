@@ -64,8 +64,8 @@ def _application(application: Application, control: Control, seen: Observed, run
 def _engine(name: str, application: str, control: Control, seen: Observed, running: Mapping[str, Process]) -> dict[str, Any]:
     engine = control.engines[name]
     process = running.get(engine.process(application))
-    content = control.serving.get((application, name))
-    wanted = engine.generation(content) if content else None
+    content = control.decision.wanted.get((application, name)) if control.decision is not None else None
+    wanted = engine.generation(content) if content is not None else None
     return {
         "generation": seen.generation,
         "confirmed": wanted is not None and wanted == seen.generation,

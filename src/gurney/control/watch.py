@@ -69,8 +69,10 @@ class Watch:
                 if self.ended:
                     return ()
                 self._tell("the guard is gone: starting the next one")
+                self._control.journal.guard("gone")
                 self._start_guard()
                 self._control.keep()
+            self._control.journal.guard("followed")
             reason = "the guard ended; the next one adopted what was running"
             self._control.conditions.raise_(Condition(GUARD_RESTARTED, reason, "guard"), self._control.clock())
             processes = self._keeper.processes()
@@ -122,7 +124,7 @@ class Watch:
                 self._control.conditions.raise_(Condition(ENGINE_RESTARTED, reason, process.name), now)
             self._restarts[process.name] = process.restarts
         for code in (ENGINE_RESTARTED, GUARD_RESTARTED):
-            self._control.conditions.expire(code, now - SHOWN_SECONDS)
+            self._control.conditions.expire(code, now - SHOWN_SECONDS, now)
 
     def _differences(self) -> None:
         """An engine that serves something else than what it confirmed (or nothing yet) gets it again."""

@@ -29,6 +29,7 @@ CREATE TABLE revision (
     why TEXT,
     before INTEGER REFERENCES revision(n),
     pending_until REAL,
+    served REAL,
     failed TEXT
 ) STRICT;
 CREATE TABLE override (

@@ -9,7 +9,7 @@ from typing import cast
 from gurney.errors import NotFound
 from gurney.state.database import Database, Value
 
-_COLUMNS = "n, file, text, digest, time, who, why, before, pending_until, failed"
+_COLUMNS = "n, file, text, digest, time, who, why, before, pending_until, served, failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class Revision:
     """One applied document.
 
     `time` and `pending_until` are seconds since the epoch. `before` is the revision `undo` goes back to. `pending_until` is set while
-    an `apply --confirm` waits to be confirmed. `failed` says why no engine serves it; such a revision is never resumed.
+    an `apply --confirm` waits to be confirmed. `served` is when every engine had confirmed it for the first time; None: its apply is under
+    way, or was cut short. `failed` says why no engine serves it; such a revision is never resumed.
     """
 
     n: int
@@ -29,6 +30,7 @@ class Revision:
     why: str | None
     before: int | None
     pending_until: float | None
+    served: float | None
     failed: str | None
 
     def as_json(self) -> dict[str, object]:
@@ -42,6 +44,7 @@ class Revision:
             "why": self.why,
             "before": self.before,
             "pending_until": self.pending_until,
+            "served": self.served,
             "failed": self.failed,
         }
 
@@ -72,10 +75,10 @@ class Revisions:
         with self._database.transaction():
             highest = self._database.rows("SELECT coalesce(max(n), 0) FROM revision")[0][0]
             n = cast(int, highest) + 1
-            revision = Revision(n, file, text, digest(text), now, who, why, before, pending_until, None)
+            revision = Revision(n, file, text, digest(text), now, who, why, before, pending_until, None, None)
             self._database.write(
-                f"INSERT INTO revision ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)",
-                (n, file, text, revision.digest, now, who, why, before, pending_until, None),
+                f"INSERT INTO revision ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+                (n, file, text, revision.digest, now, who, why, before, pending_until, None, None),
             )
         return revision
 
@@ -99,6 +102,11 @@ class Revisions:
         """No engine serves revision `n`, and it waits for no confirmation."""
         self._database.write("UPDATE revision SET failed = ?, pending_until = NULL WHERE n = ?", (reason, n))
 
+    def serve(self, n: int, now: float) -> Revision:
+        """Every engine has confirmed revision `n`."""
+        self._database.write("UPDATE revision SET served = ? WHERE n = ?", (now, n))
+        return self.get(n)
+
     def settle(self, n: int) -> None:
         """Revision `n` and those before it wait for no confirmation any more."""
         self._database.write("UPDATE revision SET pending_until = NULL WHERE n <= ?", (n,))
@@ -109,4 +117,4 @@ class Revisions:
 
 
 def _revision(row: tuple[Value, ...]) -> Revision:
-    return Revision(*cast("tuple[int, str, str, str, float, str, str | None, int | None, float | None, str | None]", row))
+    return Revision(*cast("tuple[int, str, str, str, float, str, str | None, int | None, float | None, float | None, str | None]", row))
