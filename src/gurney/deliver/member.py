@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from gurney.balance.members import View
 from gurney.balance.standing import Standing
 from gurney.config.document import Member
+from gurney.deliver.asking import Asking
 from gurney.deliver.capabilities import Capabilities, Pair
 from gurney.deliver.link import Link, Receiver
 from gurney.deliver.transfer import Transfer
@@ -24,6 +25,7 @@ from gurney.telemetry.counters import Counters
 READ_AHEAD = 8 * SLAB  # bytes of an object not yet whole that are buffered before it may take a contended slot
 RAISE_CAP_SECONDS = 60.0  # a lowered cap is tried upwards so often
 SINGLE_IDLE_SECONDS = 5.0  # the only association of a member of cap 1 idles so long before the check takes its slot
+BUSY_SECONDS = 1.0  # between two tries while others have all its slots
 RECENT_PAIRS = 64  # pairs a new link asks for beside the one it is opened for
 CHECK_CALLING_AE = "GURNEY"
 VERIFICATION: Pair = ("1.2.840.10008.1.1", "1.2.840.10008.1.2")
@@ -74,6 +76,8 @@ class LiveMember:
         self._counters = counters
         self._probe: Probe | None = None
         self._multi = False  # it has served two associations at once
+        self._retry_at = 0.0  # it said busy with nothing of ours there: not before then
+        self.asking = Asking(loop, self._put_question, self._free_to_ask, self.pump)
         self._raise_at = 0.0
         self._recent: dict[tuple[str, str], dict[Pair, None]] = {}
         self.pool = pool
@@ -153,12 +157,16 @@ class LiveMember:
 
     def pump(self) -> None:
         """Give idle links to those who wait, open what is missing, release what stands in the way."""
+        if self.asking.busy and self._exclusive:
+            self.release_idle()
+            self.asking.pump()
+            return
         if not self.waiting:
             return
         for link in list(self.links):
             if link.state == "open" and link.transfer is None:
                 self._serve(link)
-        if not self.waiting:
+        if not self.waiting or self._loop.time() < self._retry_at or (self._exclusive and self._probe is not None and not self.links):
             return
         opening = sum(1 for link in self.links if link.state in ("dialling", "associating"))
         # One dial at a time until one stands: a receiver that serves one association must not meet eight.
@@ -237,6 +245,12 @@ class LiveMember:
         if holding and outcome in ("answer-timeout", "rejected-busy"):
             self._lower_cap(len(holding))
             return
+        if outcome == "rejected-busy":
+            # Full with nothing of ours there: others have its slots. Objects wait, and are tried again.
+            self._tell(self.tracker.traffic(outcome, self._loop.time()))
+            self._retry_at = self._loop.time() + BUSY_SECONDS
+            self._loop.call_later(BUSY_SECONDS, self.pump)
+            return
         self._observe_traffic(outcome)
         if not holding:
             for transfer in self.waiting.drain():
@@ -304,7 +318,8 @@ class LiveMember:
         """Deadlines of links, the waiting objects' patience is the dispatcher's, checks when due."""
         for link in list(self.links):
             link.tick(now)
-        if self._probe is None and not self.retired and (self.check_soon or self.tracker.next_check(now) <= now):
+        exclusive = self._exclusive and self.asking.asked
+        if self._probe is None and not self.retired and not exclusive and (self.check_soon or self.tracker.next_check(now) <= now):
             self._check(now)
 
     def _check(self, now: float) -> None:
@@ -359,25 +374,32 @@ class LiveMember:
             self.release_idle()
             self.check_soon = True
 
-    def ask(self, calling: str, pairs: tuple[Pair, ...], within: float, done: Callable[[], None]) -> Probe | None:
-        """Ask this member for `pairs` as `calling` would be sent; words are learnt, then `done`. None: nothing can be asked."""
-        if len(self.links) >= self.cap:
-            self.release_idle()
+    # -- questions
+
+    def ask(self, calling: str, pairs: tuple[Pair, ...], done: Callable[[], None]) -> None:
+        """Ask this member for `pairs` as `calling` would be sent; words are learnt, then `done`."""
+        self.asking.ask(self.spec.calling_ae or calling, pairs, done)
+        self.pump()
+
+    def _put_question(self, calling: str, pairs: tuple[Pair, ...], within: float, answered: Callable[[Check], None]) -> None:
         core = CHECKS["dicom-associate"](
-            calling_ae=self.spec.calling_ae or calling,
-            called_ae=self.spec.ae_title or "ANY-SCP",
-            pairs=pairs,
-            timeout=within,
-            now=self._loop.time(),
+            calling_ae=calling, called_ae=self.spec.ae_title or "ANY-SCP", pairs=pairs, timeout=within, now=self._loop.time()
         )
 
         def learnt() -> None:
-            accepted = dict(core.accepted)
-            if accepted:
-                self._capabilities.learn(self.spec, calling, accepted)
-            done()
+            if core.accepted:
+                self._capabilities.learn(self.spec, calling, core.accepted)
+            answered(core)
 
-        return Probe(self._loop, self.spec.host, self.spec.port, core, within, learnt)
+        Probe(self._loop, self.spec.host, self.spec.port, core, within, learnt)
+
+    @property
+    def _exclusive(self) -> bool:
+        """It may serve one association at a time: links, questions and the first check then wait for each other."""
+        return self.cap <= 1 or not self._multi
+
+    def _free_to_ask(self) -> bool:
+        return not self._exclusive or (self._probe is None and not self.links)
 
     # -- changes
 
@@ -394,6 +416,7 @@ class LiveMember:
     def retire(self) -> None:
         """No longer in the document: what is in flight ends, then nothing is left."""
         self.retired = True
+        self.asking.close()
         if self._probe is not None:
             self._probe.cancel()
             self._probe = None
@@ -401,6 +424,7 @@ class LiveMember:
 
     def close(self) -> None:
         """End everything at once."""
+        self.asking.close()
         if self._probe is not None:
             self._probe.cancel()
             self._probe = None

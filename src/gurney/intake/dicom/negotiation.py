@@ -92,7 +92,7 @@ class Negotiating:
         for name, pairs in wanted.items():
             for start in range(0, len(pairs), MAX_CONTEXTS):
                 self._asking += 1
-                self._members[name].ask(self._rq.calling_ae, tuple(pairs[start : start + MAX_CONTEXTS]), ASK_SECONDS, self._answered)
+                self._members[name].ask(self._rq.calling_ae, tuple(pairs[start : start + MAX_CONTEXTS]), self._answered)
 
     def _answered(self) -> None:
         self._asking -= 1
