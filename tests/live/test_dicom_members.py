@@ -73,6 +73,7 @@ def test_dicom_08_a_member_that_takes_one_association(room: Room, over: str) -> 
     out = send(port, things, associations=8, by_study=True, after=look)
     counts = tally(things, out.acked, [member])
     errors = len(out.errors) + len(out.rejects) + len(out.refused)
+
     say("dicom-08", over=over, acked=counts["acked"], sender_errors=errors, max_concurrent=member.most, down="down" in words)
     assert (counts["stored"], errors, member.most, "down" in words) == (len(things), 0, 1, False)
 
