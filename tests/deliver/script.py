@@ -1,4 +1,4 @@
-"""The one place for the member that follows a script: one function an association that carries an object, with the line's bytes in its hands."""
+"""The one place for the member that follows a script: one function for each association that carries an object."""
 
 from __future__ import annotations
 

@@ -123,6 +123,7 @@ class RouteProcess:
     # -- time
 
     def _tick(self) -> None:
+        self._loop.call_later(TICK_SECONDS, self._tick)  # first: whatever goes wrong below, time goes on
         now = self._loop.time()
         self._hangups.look()
         self._dispatcher.tick(now)
@@ -135,7 +136,6 @@ class RouteProcess:
             self._expire_at = now + EXPIRE_SECONDS
             self._dispatcher.pins.expire(now)
             self._ledger.expire(time.time())
-        self._loop.call_later(TICK_SECONDS, self._tick)
 
     # -- the control socket
 
@@ -331,12 +331,14 @@ class RouteProcess:
         self._wait_idle(self._loop.time() + within)
 
     def _wait_idle(self, until: float) -> None:
-        busy = sum(1 for service in self._services.values() for session in service.sessions if session.transfer is not None)
+        services = (*self._services.values(), *self._leaving)
+        busy = sum(1 for service in services for session in service.sessions if session.transfer is not None)
         if busy and self._loop.time() < until:
             self._loop.call_later(0.02, self._wait_idle, until)
             return
-        for service in self._services.values():
+        for service in services:
             service.close()
+        self._leaving.clear()
         for pool in self._dispatcher.pools.values():
             for member in pool.members.values():
                 member.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 from gurney.deliver.transfer import Run, Transfer
 from gurney.errors import LocalError
@@ -218,8 +218,11 @@ class Link:
     # -- what the member sends
 
     def _readable(self) -> None:
+        self._guarded(self._read)
+
+    def _guarded(self, work: Callable[..., None], *given: Any) -> None:
         try:
-            self._read()
+            work(*given)
         except Exception as error:  # one link ends, the process and every other one go on
             self._ends.broke(self, error)
             self._gone("a defect in Gurney")
@@ -364,6 +367,9 @@ class Link:
 
     def tick(self, now: float) -> None:
         """Look at every deadline of this link."""
+        self._guarded(self._look, now)
+
+    def _look(self, now: float) -> None:
         if self._sock is None:
             return
         if self._core.deadline is not None and self._core.deadline <= now:

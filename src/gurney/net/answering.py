@@ -62,6 +62,9 @@ class Answering:
             operation(message, fds, answer)
         except GurneyError as error:
             answer({"ok": False, "message": error.message, **error.problem()})
+        except Exception as error:  # one request fails, the process goes on; whoever asked hears which kind of fault it was
+            refused = InputRefused(f"this request cannot be served ({type(error).__name__})")
+            answer({"ok": False, "message": refused.message, **refused.problem()})
 
     def _writable(self, sock: socket.socket) -> None:
         try:

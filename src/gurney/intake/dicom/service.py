@@ -10,7 +10,7 @@ import socket
 from collections import Counter
 from typing import Any
 
-from gurney.balance import facts, keys
+from gurney.balance import facts, keys, rules
 from gurney.config.document import Service
 from gurney.deliver.dispatch import Dispatcher
 from gurney.deliver.transfer import Transfer
@@ -208,10 +208,18 @@ class LiveService:
             self.unreadable += 1
             self.counters.add("gurney_dicom_unreadable_total", (self.name, reading.unreadable))
         transfer.object_ref = self._refs.ref("object", transfer.command.sop_instance)
+        if transfer.rule is not None and transfer.rule.pool not in self.dispatcher.pools:
+            # The revision it began with is gone, and its pool too: the rules in force decide.
+            transfer.service = self.spec
+            transfer.rule = rules.choose(self.spec, transfer.facts, readable=reading.unreadable is None).rule
         if transfer.rule is None:
             self.dispatcher.refuse(transfer, answers.PAIR_REFUSED, "no rule matches")
             return
-        transfer.pool = self.dispatcher.pools[transfer.rule.pool].spec
+        live = self.dispatcher.pools.get(transfer.rule.pool)
+        if live is None:
+            self.dispatcher.refuse(transfer, answers.OUT_OF_RESOURCES, "its pool has been removed")
+            return
+        transfer.pool = live.spec
         transfer.key = keys.key(transfer.pool, transfer.facts, reading.unreadable is None)
         transfer.ref = self._refs.ref(transfer.key.kind, transfer.key.value)
         self.dispatcher.submit(transfer)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from gurney.deliver.link import OWN_MAXIMUM
 from gurney.deliver.transfer import Run, Transfer
@@ -68,8 +69,11 @@ class Session:
     # -- receiving
 
     def _readable(self) -> None:
+        self._guarded(self._read)
+
+    def _guarded(self, work: Callable[..., None], *given: Any) -> None:
         try:
-            self._read()
+            work(*given)
         except Exception as error:  # one session ends, the process and every other one go on
             self._service.broke(self, error)
             self._gone("a defect in Gurney")
@@ -203,6 +207,9 @@ class Session:
         return self._service.admission.asks(self._service.spec, self.source, self.address, rq.calling_ae, rq.called_ae)
 
     def _negotiated(self, outcome: negotiate.Negotiation, maximum: int) -> None:
+        self._guarded(self._on_negotiated, outcome, maximum)
+
+    def _on_negotiated(self, outcome: negotiate.Negotiation, maximum: int) -> None:
         self._negotiating = None
         rq = self._rq
         if self._sock is None or rq is None or self._core.state != states.ANSWER_DUE:
@@ -435,6 +442,9 @@ class Session:
 
     def tick(self, now: float) -> None:
         """Look at the deadlines of this association."""
+        self._guarded(self._look, now)
+
+    def _look(self, now: float) -> None:
         if self._sock is None:
             return
         if self._core.deadline is not None and self._core.deadline <= now:
