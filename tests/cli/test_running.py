@@ -84,6 +84,20 @@ def test_control_ends_alone_and_the_next_adopts(one: Node, number: signal.Signal
     assert (one.folder / "up.err").read_text().count("start a route process") == 1
 
 
+def test_a_lost_database_costs_the_history_and_no_process(one: Node) -> None:
+    file = one.write(document(free_port()))
+    one.up(file)
+    pid = one.pid()
+    for name in ("state.db", "state.db-wal", "state.db-shm"):
+        (one.state / name).unlink(missing_ok=True)
+    one.end_control(signal.SIGKILL)
+    assert "the guard keeps alive: pacs running" in one.gurney("status", status=1).stderr
+    assert "no revision" in one.gurney("up", status=2).stderr
+    os.kill(pid, 0)
+    assert one.up(file).startswith("ready revision=1 ")
+    assert one.pid() == pid
+
+
 def test_down_works_without_control(one: Node) -> None:
     one.up(one.write(document(free_port())))
     pid = one.pid()

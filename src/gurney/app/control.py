@@ -219,7 +219,7 @@ class _Process:
 
     def _give_up(self, error: BaseException) -> int:
         """The start failed. Where something good serves it goes on; a guard of ours that keeps nothing goes."""
-        if self._fresh_guard and not self.control.serving:
+        if self._fresh_guard and not self._keeper.processes():
             self.watch.ended = True
             guard.shutdown(self._folder.path, STOP_SECONDS)
         elif self.control.serving:

@@ -18,6 +18,7 @@ SYNC_SECONDS = 1.0
 SLOW_SYNCS = 50.0  # a second; below it every durable answer waits
 NOFILE = 4096  # 256 associations a service, two sockets and a file each, four applications
 PROBE_SECONDS = 5.0
+PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # never $PATH: what stands there is run
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def _keys(state: Path) -> Finding:
 
 
 def _program(program: Program) -> Finding:
-    places = [shutil.which(command, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") for command in program.commands]
+    places = [shutil.which(command, path=PLACES) for command in program.commands]
     cure = f"apt-get install --no-install-recommends {program.package}"
     if None in places:
         return Finding(program.name, False, "later", f"not installed ({program.purpose})", cure)

@@ -6,13 +6,15 @@ import contextlib
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gurney.cli import terminal
-from gurney.cli.options import JsonOption, StateOption, client
+from gurney.cli.options import JsonOption, StateOption, client, state_folder
 from gurney.cli.times import rate, size
+from gurney.errors import GurneyError, NotRunning
 
 WATCH_SECONDS = 1.0
 
@@ -28,7 +30,10 @@ def status(
     """
     asked = client(state)
     if not watch:
-        _show(asked.status(), json)
+        try:
+            _show(asked.status(), json)
+        except NotRunning as error:
+            raise _what_goes_on(error, state_folder(state)) from error
         return
     with contextlib.suppress(KeyboardInterrupt):
         while True:
@@ -37,6 +42,18 @@ def status(
                 sys.stdout.write("\x1b[H\x1b[2J")
             _show(answer, json)
             time.sleep(WATCH_SECONDS)
+
+
+def _what_goes_on(error: NotRunning, folder: Path) -> NotRunning:
+    """Without a control process traffic goes on: the guard says what."""
+    from gurney.guard.client import Guard
+
+    try:
+        kept = Guard(folder).list()
+    except GurneyError:
+        return error
+    words = ", ".join(f"{one['name']} {one['state']}, pid {one['pid']}" for one in kept) or "nothing"
+    return NotRunning(f"{error.message}; without it the guard keeps alive: {words}", hint=error.hint)
 
 
 def _show(answer: dict[str, Any], json: bool) -> None:

@@ -37,6 +37,8 @@ class Memory:
 class Control:
     """The wanted state and the way to it.
 
+    What it shows (`decision`, `revision`, `serving`, …) is replaced, never changed: whoever reads it needs no lock.
+
     `clock` gives seconds since the epoch. `node` is `--node` as given, `hostname` the name of this host.
     """
 
@@ -76,8 +78,7 @@ class Control:
             self.revision = self._memory.revisions.newest()
             self.overrides = {one.object: one for one in self._memory.overrides.all()}
             good = {(one.application, one.engine): one for one in self._memory.last_good.all()}
-            for key in processes:
-                self.serving[key] = self._content_of(key, good.get(key))
+            self.serving = {key: self._content_of(key, good.get(key)) for key in processes}
 
     def _content_of(self, key: Key, good: Good | None) -> bytes:
         """What a running engine serves, found by the generation it names; empty when nobody can tell (it is then loaded again)."""
@@ -130,7 +131,7 @@ class Control:
     def forget(self, key: Key) -> None:
         """This engine was seen to serve something else than it confirmed: what it serves is unknown until `mend`."""
         with self.changing:
-            self.serving[key] = UNKNOWN
+            self.serving = {**self.serving, key: UNKNOWN}
 
     def keep(self) -> None:
         """Tell the guard again what is wanted to run; idempotent, after a new guard."""
@@ -269,11 +270,10 @@ class Control:
     def _served(self, key: Key, content: bytes | None) -> None:
         application, name = key
         if content is None:
-            self.serving.pop(key, None)
+            self.serving = {other: served for other, served in self.serving.items() if other != key}
             self._memory.last_good.drop(application, name)
-            self.observed.pop(application, None)
             return
-        self.serving[key] = content
+        self.serving = {**self.serving, key: content}
         good = Good(application, name, self.engines[name].generation(content), content)
         self._memory.last_good.put(good, self.clock())
 
