@@ -50,7 +50,11 @@ class Dial:
     def _connect(self, host: str, port: int) -> None:
         if self._done is None:
             return
-        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        try:
+            sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        except OSError as error:  # no descriptor left
+            self._ended(errno.errorcode.get(error.errno or 0, "EMFILE"))
+            return
         self._sock = sock
         try:
             tune.leg(sock)

@@ -112,14 +112,22 @@ class LiveService:
 
     def _refuse_one(self, listener: socket.socket) -> None:
         """No descriptor left: the connection is taken and reset, not left in the backlog."""
-        os.close(self._spare)
+        self._give_up_spare()
         try:
             sock, _ = listener.accept()
             tune.reset(sock)
         except OSError:
             pass
         self.counters.add("gurney_dicom_limited_total", (self.name, "descriptors"))
-        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            pass  # another thread was faster: then there is none to give up the next time
+
+    def _give_up_spare(self) -> None:
+        spare, self._spare = self._spare, -1
+        if spare >= 0:
+            os.close(spare)
 
     def _connected(self, sock: socket.socket, address: str, listener: str) -> None:
         session = Session(self._loop, self, sock, address, listener)
@@ -269,7 +277,7 @@ class LiveService:
         self.end()
         for session in list(self.sessions):
             session.shed()
-        os.close(self._spare)
+        self._give_up_spare()
 
     def seen(self, now: float) -> dict[str, Any]:
         """This service for `status`: sessions, rates, outcomes in words."""
