@@ -350,7 +350,7 @@ class Dispatcher:
         for member in [*(member for pool in self.pools.values() for member in pool.members.values()), *self._leaving]:
             member.tick(now)
             for transfer in [t for t in member.waiting if now - t.queued_at > WAIT_SECONDS]:
-                if member.waiting.remove(transfer):  # one refusal can give the next one its slot
+                if not member.hasten(transfer) and member.waiting.remove(transfer):  # one refusal can give the next one its slot
                     self._refuse(transfer, OUT_OF_RESOURCES, "no slot of the member came free")
 
     def replace(self, pools: Mapping[str, LivePool]) -> None:

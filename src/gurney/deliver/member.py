@@ -76,6 +76,7 @@ class LiveMember:
         self._counters = counters
         self._probe: Probe | None = None
         self._multi = False  # it has served two associations at once
+        self._proving: Link | None = None  # held while a check looks whether a second association is served
         self._retry_at = 0.0  # it said busy with nothing of ours there: not before then
         self.asking = Asking(loop, self._put_question, self._free_to_ask, self.pump)
         self._raise_at = 0.0
@@ -168,14 +169,17 @@ class LiveMember:
                 self._serve(link)
         if not self.waiting or self._loop.time() < self._retry_at or (self._exclusive and self._probe is not None and not self.links):
             return
+        ready = [transfer for transfer in self.waiting if self._ready(transfer)]
         opening = sum(1 for link in self.links if link.state in ("dialling", "associating"))
         # One dial at a time until one stands: a receiver that serves one association must not meet eight.
         allowed = max(1, sum(1 for link in self.links if link.state == "open"))
-        while opening < min(allowed, len(self.waiting)) and len(self.links) < self.cap:
-            self._open()
+        while opening < min(allowed, len(ready)) and len(self.links) < self.cap:
+            self._open(ready[opening])
             opening += 1
-        if opening == 0 and len(self.links) >= self.cap:
-            self._make_room()
+        if opening == 0 and ready and len(self.links) >= self.cap:
+            self._make_room(ready)
+        elif not self.links and self.waiting:
+            self._open(next(iter(self.waiting)))  # so that it stands when the object has come
 
     def _serve(self, link: Link) -> None:
         if not self.waiting or not link.usable():  # an unusable one has told `closed`, which pumps again
@@ -189,14 +193,26 @@ class LiveMember:
         if self.bytes_in_flight >= self.spec.max_bytes:
             return False
         free = self.cap - sum(1 for link in self.links if link.transfer is not None)
-        return transfer.whole or free > len(self.waiting) or transfer.held >= min(READ_AHEAD, transfer.service.replay_limit)
+        return (
+            transfer.whole
+            or transfer.overdue
+            or free > len(self.waiting)
+            or transfer.held >= min(READ_AHEAD, transfer.service.replay_limit)
+        )
+
+    def hasten(self, transfer: Transfer) -> bool:
+        """Its patience is over while it was buffered: once, it may take a slot that nobody else could, and its patience begins anew."""
+        if transfer.whole or transfer.overdue or sum(1 for link in self.links if link.transfer is not None) >= self.cap:
+            return False
+        transfer.overdue, transfer.queued_at = True, self._loop.time()
+        self.pump()
+        return True
 
     def key_for(self, transfer: Transfer) -> tuple[str, str]:
         """The AE titles (calling, called) under which this member is sent `transfer`."""
         return (self.spec.calling_ae or transfer.calling_ae, self.spec.ae_title or transfer.called_ae)
 
-    def _open(self) -> None:
-        first = next(iter(self.waiting))
+    def _open(self, first: Transfer) -> None:
         key = self.key_for(first)
         recent = self._recent.setdefault(key, {})
         for pair in (*self._capabilities.worth_asking(self.spec, first.calling_ae, first.pairs), first.context):
@@ -207,10 +223,10 @@ class LiveMember:
         pairs = list(reversed(recent))  # what is wanted now comes first
         self.links.append(Link(self._loop, self, self._receiver, self._hangups, (self.spec.host, self.spec.port), key, pairs))
 
-    def _make_room(self) -> None:
-        """At the cap with idle links that do not fit: one is released, and `closed` pumps again."""
+    def _make_room(self, ready: list[Transfer]) -> None:
+        """At the cap with idle links that fit none of those that could go: one is released, and `closed` pumps again."""
         for link in self.links:
-            if link.state == "open" and link.transfer is None and not any(self._fits(link, t) for t in self.waiting):
+            if link.state == "open" and link.transfer is None and not any(self._fits(link, t) for t in ready):
                 link.release()
                 return
 
@@ -236,6 +252,8 @@ class LiveMember:
             self._hears.refused_pair(self, transfer)
         if not link.accepted:
             link.release()
+        elif link is self._proving:
+            self.check_soon = True
         self.pump()
 
     def failed(self, link: Link, outcome: str) -> None:
@@ -357,6 +375,7 @@ class LiveMember:
             return
         if still and core.accepted:
             self._multi = True
+            self._release_proof()
             if self.cap < self.spec.max_associations:
                 self.cap = min(self.spec.max_associations, max(self.cap, len(still)) + 1)
                 self._raise_at = now + RAISE_CAP_SECONDS
@@ -364,7 +383,15 @@ class LiveMember:
         if core.accepted:
             self._capabilities.learn(self.spec, CHECK_CALLING_AE, core.accepted)
         self._tell(self.tracker.observe(outcome, now, core.detail or f"{self.spec.check.kind} {1000 * (now - begun):.0f} ms"))
+        if core.accepted and not self._multi and not self.links and self.cap > 1 and not self.waiting:
+            self._prove()
         self.pump()
+
+    def _prove(self) -> None:
+        """Hold one association and check beside it: known before the first object comes is whether a silent member is full or gone."""
+        key = (self.spec.calling_ae or CHECK_CALLING_AE, self.spec.ae_title or "ANY-SCP")
+        self.links.append(Link(self._loop, self, self._receiver, self._hangups, (self.spec.host, self.spec.port), key, [VERIFICATION]))
+        self._proving = self.links[-1]
 
     def _single(self, held: list[Link], now: float) -> None:
         """No AC while we hold an association there: a single-process receiver at work, full and not down."""
@@ -373,6 +400,11 @@ class LiveMember:
         if all(link.transfer is None for link in held):
             self.release_idle()
             self.check_soon = True
+
+    def _release_proof(self) -> None:
+        if self._proving is not None and self._proving in self.links:
+            self._proving.release()
+        self._proving = None
 
     # -- questions
 

@@ -94,6 +94,7 @@ class Transfer:
     comment: str = ""  # ours, beside the status
     answer_data: bytes | None = None  # the member's own command set, passed on
     queued_at: float = 0.0
+    overdue: bool = False  # it was still coming when its patience for a slot was over
     sent_at: float = 0.0
     ambiguous_at: str = ""  # the member whose outcome is unknown
     ambiguous_whole: bool = False  # it was sent the whole object, so that "already there" proves something
