@@ -13,7 +13,7 @@ import typer
 
 from gurney.cli import terminal
 from gurney.cli.options import JsonOption, StateOption, client, state_folder
-from gurney.cli.times import rate, size
+from gurney.cli.times import clock, rate, size
 from gurney.errors import GurneyError, NotRunning
 
 WATCH_SECONDS = 1.0
@@ -78,8 +78,7 @@ def show(answer: Mapping[str, Any]) -> None:
         )
         outcomes(application["services"])
         for pool, one in application["pools"].items():
-            rows = [member_row(key, member) for key, member in one["members"].items()]
-            terminal.table(f"pool {pool} ({one.get('balance', '')})", MEMBER_HEADS, rows, right=(5, 6, 7, 8))
+            members(pool, one)
         figures(application)
     if answer["conditions"]:
         terminal.line()
@@ -108,11 +107,27 @@ def service_row(name: str, service: Mapping[str, Any]) -> tuple[object, ...]:
     )
 
 
+WIDE = 140  # columns; on a narrower terminal the reasons stand below the table
+
+
+def members(pool: str, state: Mapping[str, Any]) -> None:
+    """The members of one pool."""
+    rows = [member_row(name, member) for name, member in state["members"].items()]
+    title = f"pool {pool} ({state.get('balance', '')})"
+    if terminal.width() >= WIDE:
+        terminal.table(title, MEMBER_HEADS, rows, right=(5, 6, 7, 8))
+        return
+    terminal.table(title, MEMBER_HEADS[:-1], [row[:-1] for row in rows], right=(5, 6, 7, 8), wrap=(1,))
+    for row in rows:
+        if row[-1]:
+            terminal.line(f"  {row[0]}: {row[-1]}")
+
+
 def member_row(name: str, member: Mapping[str, Any]) -> tuple[object, ...]:
     """One member: its three words, slots in use of its cap, bytes in flight, what waits, and why."""
     override = member["override"] or "none"
     if member.get("override_until"):
-        override += f" until {member['override_until']}"
+        override += f" until {clock(member['override_until'])}"
     why = member["why"] or ""
     if member.get("override_why"):
         why = f"{why} ({member['override_why']})" if why else str(member["override_why"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -66,13 +67,15 @@ def coloured(stream: Any) -> bool:
     return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
-    """A table on stdout: by rich on a terminal, aligned text otherwise. `right` are the columns of numbers."""
+def table(
+    title: str, heads: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = (), wrap: Sequence[int] = (-1,)
+) -> None:
+    """A table on stdout: by rich on a terminal, aligned text otherwise. `right` are the columns of numbers, `wrap` those that may wrap."""
     if not rows:
         return
     texts = [[clean(cell) for cell in row] for row in rows]
     if coloured(sys.stdout):
-        _rich_table(title, heads, texts, right)
+        _rich_table(title, heads, texts, right, wrap)
         return
     widths = [max(len(head), *(len(row[index]) for row in texts)) for index, head in enumerate(heads)]
     line(title)
@@ -83,15 +86,20 @@ def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]], *,
         line(("  " + "  ".join(cells)).rstrip())
 
 
-def _rich_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> None:
-    from rich.box import SIMPLE_HEAD
+def width() -> int:
+    """How many columns there are: the terminal's, or plenty where nobody counts."""
+    return shutil.get_terminal_size().columns if coloured(sys.stdout) else 10_000
+
+
+def _rich_table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int], wrap: Sequence[int]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    shown = Table(title=Text(title, style="bold"), title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for index, head in enumerate(heads):
-        shown.add_column(Text(head), justify="right" if index in right else "left", overflow="fold")
+        wraps = index in wrap or index - len(heads) in wrap
+        shown.add_column(Text(head), justify="right" if index in right else "left", no_wrap=not wraps, overflow="fold")
     for row in rows:
         shown.add_row(*(Text(cell, style=_COLOURS.get(cell.split("=")[0], "")) for cell in row))  # Text: no markup in data
     Console(file=sys.stdout, highlight=False).print(shown)

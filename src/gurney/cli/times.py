@@ -10,6 +10,12 @@ def local(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds)).astimezone().isoformat(sep=" ", timespec="seconds")
 
 
+def clock(moment: str) -> str:
+    """An ISO 8601 time in this machine's zone, as short as it may be: `13:04` today, else with its date."""
+    there = datetime.fromisoformat(moment).astimezone()
+    return there.strftime("%H:%M" if there.date() == datetime.now().astimezone().date() else "%Y-%m-%d %H:%M")
+
+
 def size(count: object) -> str:
     """Bytes with a binary unit: 1536 -> `1.5 KiB`; `-` for what is no number."""
     if not isinstance(count, (int, float)):

@@ -55,7 +55,8 @@ def _application(application: Application, control: Control, seen: Observed, run
             for name, service in application.services.items()
         },
         "pools": {
-            name: _pool(pool, control, seen, _mapping(_mapping(told.get("pools")).get(name))) for name, pool in application.pools.items()
+            name: _pool(application.name, pool, control, seen, _mapping(_mapping(told.get("pools")).get(name)))
+            for name, pool in application.pools.items()
         },
         **{key: value for key, value in told.items() if key not in skip},
     }
@@ -79,12 +80,12 @@ def _engine(name: str, application: str, control: Control, seen: Observed, runni
     }
 
 
-def _pool(pool: Pool, control: Control, seen: Observed, told: Mapping[str, Any]) -> dict[str, Any]:
+def _pool(application: str, pool: Pool, control: Control, seen: Observed, told: Mapping[str, Any]) -> dict[str, Any]:
     members = _mapping(told.get("members"))
     return {
         "balance": pool.balance,
         "members": {
-            name: _member(member, control.overrides.get(_object(member)), seen, _mapping(members.get(name)))
+            name: _member(member, control.overrides.get(f"{application}/{pool.name}/{name}"), seen, _mapping(members.get(name)))
             for name, member in pool.members.items()
         },
     }
@@ -103,12 +104,6 @@ def _member(member: Member, override: Override | None, seen: Observed, told: Map
         "override_by": override.by if override is not None else None,
         "override_until": when(override.until) if override is not None and override.until is not None else None,
     }
-
-
-def _object(member: Member) -> str:
-    """`applications.pacs.pools.archive.members.archive-1` -> `pacs/archive/archive-1`."""
-    _, application, _, pool, _, name = member.path.split(".", 5)
-    return f"{application}/{pool}/{name}"
 
 
 def _override(one: Override) -> dict[str, Any]:
