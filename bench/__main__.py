@@ -6,9 +6,10 @@ import argparse
 import os
 import platform
 import sys
+from typing import Any
 
 from bench.dicom.paths import PATHS, haproxy_version
-from bench.dicom.run import Cell, Result, run
+from bench.dicom.run import Cell, Result, measure, run
 
 
 def say(text: str) -> None:
@@ -70,6 +71,25 @@ def head(args: argparse.Namespace) -> list[str]:
     ]
 
 
+def profile(args: argparse.Namespace) -> list[str]:
+    """Where the route process spends its time, by cell."""
+    lines: list[str] = []
+    for cell in cells(args):
+        account: dict[str, Any] = {}
+        if args.only not in cell.title:
+            continue
+        figure = measure("gurney", cell, account)
+        count = account["objects"]
+        cpu = f"{account['cpu'] / count * 1e6:.0f} µs CPU and {account['calls']:.0f} calls an object under cProfile"
+        lines += [f"### {cell.title}: {count} objects, {cpu}, {figure.objects_per_second:.0f} objects/s", ""]
+        lines += ["| room | own µs an object |", "|---|---|"]
+        lines += [f"| {room} | {seconds / count * 1e6:.0f} |" for room, seconds in account["rooms"].items()]
+        lines += ["", "| function | own µs an object | calls an object |", "|---|---|---|"]
+        lines += [f"| {name} | {own / count * 1e6:.1f} | {calls:.1f} |" for own, calls, name in account["functions"]]
+        lines.append("")
+    return lines
+
+
 def main() -> int:
     """Exit status 1 when any figure is void."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="objects a second through Gurney beside HAProxy TCP")
@@ -78,7 +98,11 @@ def main() -> int:
     parser.add_argument("--pdu", type=int, default=16384, help="maximum PDU length the receiver advertises")
     parser.add_argument("--paths", default=",".join(PATHS))
     parser.add_argument("--only", default="", help="cells whose title holds this text")
+    parser.add_argument("--profile", action="store_true", help="where the route process spends its time, instead of figures")
     args = parser.parse_args()
+    if args.profile:
+        print("\n".join(profile(args)))
+        return 0
     paths = args.paths.split(",")
     results = [run(cell, paths, args.rounds, say) for cell in cells(args) if args.only in cell.title]
     print("\n".join([*head(args), *table(results, paths)]))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 HAPROXY = """
 global
     nbthread {threads}
@@ -85,10 +86,13 @@ class Standing:
                 p.wait(5)
 
 
-def start(argv: Sequence[str], folder: Path, name: str) -> subprocess.Popen[bytes]:
+def start(argv: Sequence[str], folder: Path, name: str, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+    """A program in a group of its own, its output in `folder`."""
     env = {**os.environ, "OPENSSL_CONF": "/dev/null"}  # peers: the wheel's HAProxy would read one from a world-writable folder
     with (folder / f"{name}.log").open("ab") as log:
-        return subprocess.Popen(list(argv), cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=env)
+        return subprocess.Popen(
+            list(argv), cwd=cwd or folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=env
+        )
 
 
 def haproxy_binary() -> str:
@@ -157,10 +161,25 @@ def gurney(folder: Path, port: int, sink: int) -> Standing:
 
 def pynetdicom_relay(folder: Path, port: int, sink: int) -> Standing:
     """pynetdicom receiving and sending on."""
-    process = start([sys.executable, "-m", "bench.dicom.relay", "--port", str(port), "--target", str(sink)], Path.cwd(), "relay")
-    (Path.cwd() / "relay.log").unlink(missing_ok=True)
+    process = start([sys.executable, "-m", "bench.dicom.relay", "--port", str(port), "--target", str(sink)], folder, "relay", ROOT)
     path = Standing("pynetdicom", port, [process.pid], [process])
     until(lambda: listens(port), 15, "the relay listens")
+    return path
+
+
+def gurney_profiled(folder: Path, port: int, sink: int) -> Standing:
+    """The route process alone, under cProfile; its account is `profile.json` in the folder once it has ended."""
+    argv = [sys.executable, "-m", "bench.dicom.profiled", "--port", str(port), "--sink", str(sink), "--folder", str(folder)]
+    process = start(argv, folder, "profiled", ROOT)
+    path = Standing("profiled", port, [process.pid], [process])
+    log = folder / "profiled.log"
+    try:
+        until(lambda: process.poll() is not None or "ready" in log.read_text(), 20, "the profiled route process is ready")
+        if process.poll() is not None:
+            raise RuntimeError(log.read_text()[-2000:])
+    except RuntimeError:
+        path.close()
+        raise
     return path
 
 

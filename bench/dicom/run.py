@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.dicom.paths import PATHS, cpu_seconds, listens, start, until
+from bench.dicom.paths import PATHS, ROOT, cpu_seconds, gurney_profiled, listens, start, until
 from bench.ports import free_ports
 
-ROOT = Path(__file__).resolve().parents[2]
 SLOW = {"pynetdicom": 40}  # paths that get a share of the objects, so that a cell ends
 
 
@@ -52,19 +51,21 @@ class Void(Exception):
     """An object is missing or wrong, or a sender saw an error: there is no number."""
 
 
-def measure(path: str, cell: Cell) -> Figure:
-    """Starts sink and path fresh, sends, stops, proves. Raises Void."""
+def measure(path: str, cell: Cell, account: dict[str, Any] | None = None) -> Figure:
+    """Starts sink and path fresh, sends, stops, proves. Raises Void.
+
+    With `account` the path is the profiled route process, and its account is put in there.
+    """
     folder = Path(tempfile.mkdtemp(prefix="gb-", dir="/tmp"))
     port, sink_port = free_ports(2)
     each = max(2, cell.objects // SLOW.get(path, 1) // cell.associations)
     keep = (each + 10) * (cell.size + 4096) * (2 if cell.associations > 1 else 1)
     argv = [sys.executable, "-m", "bench.dicom.sink", "--port", str(sink_port), "--maximum", str(cell.maximum), "--keep", str(keep)]
-    sink = start([*argv, "--results", str(folder / "results")], ROOT, "sink")
-    (ROOT / "sink.log").unlink(missing_ok=True)
+    sink = start([*argv, "--results", str(folder / "results")], folder, "sink", ROOT)
     standing = None
     try:
         until(lambda: listens(sink_port), 10, "the sink listens")
-        standing = PATHS[path](folder, port, sink_port)
+        standing = (PATHS[path] if account is None else gurney_profiled)(folder, port, sink_port)
         out, cpu = _generate(standing.port, standing.pids, cell, each)
     finally:
         if standing is not None:
@@ -72,6 +73,8 @@ def measure(path: str, cell: Cell) -> Figure:
         sink.send_signal(signal.SIGTERM)
         sink.wait(120)
         arrived = _results(folder / "results")
+        if account is not None and (folder / "profile.json").exists():
+            account.update(json.loads((folder / "profile.json").read_text()))
         shutil.rmtree(folder, ignore_errors=True)
     _prove(out, arrived)
     rate = out["objects"] / out["seconds"]
