@@ -264,7 +264,7 @@ class RouteProcess:
                 "generation": self._generation,
                 "pid": os.getpid(),
                 "since": self._since,
-                "checked": self._table is not None and all(member.tracker.first_result_seen for member in members),
+                "checked": self._table is not None and all(member.settled for member in members),
                 "services": {name: service.seen(now) for name, service in self._services.items()},
                 "pools": {name: pool.seen() for name, pool in pools.items()},
                 "replay_bytes": self._slabs.leased,

@@ -252,13 +252,13 @@ class LiveMember:
             self._hears.refused_pair(self, transfer)
         if not link.accepted:
             link.release()
-        elif link is self._proving:
-            self.check_soon = True
+        elif link is self._proving and self._probe is None:
+            self._check(self._loop.time())
         self.pump()
 
     def failed(self, link: Link, outcome: str) -> None:
         """The association never stood: full when others stand, else whoever waits is sent elsewhere."""
-        self.links.remove(link)
+        self._drop(link)
         holding = [other for other in self.links if other.state == "open"]
         if holding and outcome in ("answer-timeout", "rejected-busy"):
             self._lower_cap(len(holding))
@@ -288,8 +288,7 @@ class LiveMember:
 
     def lost(self, link: Link, transfer: Transfer | None, why: str) -> None:
         """The association is gone with or without an object on it."""
-        if link in self.links:
-            self.links.remove(link)
+        self._drop(link)
         self._observe_traffic("aborted")
         if transfer is not None:
             self._hears.lost(self, transfer, why, link.sent_all)
@@ -301,8 +300,7 @@ class LiveMember:
 
     def closed(self, link: Link) -> None:
         """An idle association has ended."""
-        if link in self.links:
-            self.links.remove(link)
+        self._drop(link)
         self.pump()
 
     def _observe_traffic(self, outcome: str) -> None:
@@ -400,6 +398,17 @@ class LiveMember:
         if all(link.transfer is None for link in held):
             self.release_idle()
             self.check_soon = True
+
+    @property
+    def settled(self) -> bool:
+        """Checks have had a result, and whether it serves more than one association is known or cannot be."""
+        return self.tracker.first_result_seen and self._proving is None
+
+    def _drop(self, link: Link) -> None:
+        if link in self.links:
+            self.links.remove(link)
+        if link is self._proving:
+            self._proving = None
 
     def _release_proof(self) -> None:
         if self._proving is not None and self._proving in self.links:
