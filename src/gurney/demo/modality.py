@@ -67,8 +67,9 @@ class Modality:
                 break
             else:
                 self.stop.wait(PAUSE)
-        for image in todo:
-            self.say("unsent", sop=image.sop)
+        if not self.stop.is_set():
+            for image in todo:
+                self.say("unsent", sop=image.sop)
 
     def _associate(self, todo: list[Image]) -> None:
         """One association: removes from the front of `todo` what was answered."""
