@@ -107,6 +107,17 @@ def test_down_works_without_control(one: Node) -> None:
         os.kill(pid, 0)
 
 
+def test_plan_without_control_starts_from_what_serves(one: Node) -> None:
+    port = free_port()
+    one.up(one.write(document(port)))
+    changed = one.write(document(port, weight=4), "changed.yaml")
+    online = one.gurney("plan", changed).stdout
+    one.end_control(signal.SIGTERM)
+    assert one.gurney("plan", changed).stdout == online
+    one.gurney("down")
+    assert one.gurney("plan", changed).stdout.startswith("1. pacs: start a route process")
+
+
 def test_down_ends_a_control_process_that_hangs(one: Node) -> None:
     one.up(one.write(document(free_port())))
     assert one.control is not None
@@ -153,20 +164,26 @@ def test_explain_answers_from_what_runs_and_from_a_document(one: Node) -> None:
     assert "names no service" in one.gurney("explain", "pacs", status=2).stderr
 
 
+class Ear:
+    """What a terminal has said so far."""
+
+    def __init__(self, terminal: int) -> None:
+        self._terminal = terminal
+        self._said = b""
+
+    def __call__(self, word: bytes) -> bool:
+        with contextlib.suppress(OSError):  # the other end closes when the process ends
+            if select.select([self._terminal], [], [], 0)[0]:
+                self._said += os.read(self._terminal, 4096)
+        return word in self._said
+
+
 def test_ctrl_c_on_a_terminal_stops_traffic_too(one: Node) -> None:
     file = one.write(document(free_port()))
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(sys.executable, [sys.executable, "-m", "gurney", "up", str(file)], one.environment)
-    said = b""
-
-    def heard(word: bytes) -> bool:
-        nonlocal said
-        with contextlib.suppress(OSError):  # the other end closes when the process ends
-            if select.select([terminal], [], [], 0)[0]:
-                said += os.read(terminal, 4096)
-        return word in said
-
+    heard = Ear(terminal)
     until(lambda: heard(b"ready revision=1"), "ready")
     route = one.pid()
     os.write(terminal, b"\x03")
@@ -175,4 +192,21 @@ def test_ctrl_c_on_a_terminal_stops_traffic_too(one: Node) -> None:
     os.close(terminal)
     with pytest.raises(ProcessLookupError):
         os.kill(route, 0)
+    assert not (one.state / "guard.sock").exists()
+
+
+def test_ctrl_c_twice_stops_at_once(one: Node) -> None:
+    file = one.write(document(free_port()))
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execve(sys.executable, [sys.executable, "-m", "gurney", "up", str(file)], one.environment)
+    heard = Ear(terminal)
+    until(lambda: heard(b"ready revision=1"), "ready")
+    os.kill(one.pid(), signal.SIGSTOP)  # it will not end by itself
+    os.write(terminal, b"\x03")
+    until(lambda: heard(b"stopping traffic too"), "the first Ctrl-C to be heard")
+    os.write(terminal, b"\x03")
+    until(lambda: heard(b"at once\r\n"), "the second Ctrl-C to be heard")
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(terminal)
     assert not (one.state / "guard.sock").exists()

@@ -108,10 +108,15 @@ def test_explain_and_plan_from_a_document_alone(good: Path, state: Path, capsys:
     assert main(["explain", "pacs/store", "modality", "--file", str(good)]) == 2
     assert main(["explain", "pacs/store", "modalty=MG", "--file", str(good)]) == 2
     assert main(["explain", "pcas/store", "--file", str(good)]) == 2
+    nodes = good.with_name("nodes.yaml")
+    nodes.write_text(good.read_text() + "sites:\n  here: {jurisdiction: GB, nodes: {no-such-host: 10.0.0.2, nor-this: 10.0.0.3}}\n")
+    assert main(["explain", "pacs/store", "modality=MG", "--file", str(nodes)]) == 0
+    assert main(["plan", str(nodes)]) == 2
+    assert main(["plan", str(nodes), "--node", "nor-this"]) == 0
     capsys.readouterr()
     assert main(["plan", str(good)]) == 0
     told = capsys.readouterr()
-    assert told.out.startswith("1. pacs: start a route process") and "not running" in told.err
+    assert told.out.startswith("1. pacs: start a route process") and "no control process answers" in told.err
     assert not state.exists()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from gurney.balance import explain, members
 from gurney.balance.table import Table
 from gurney.config.overrides import Override
-from gurney.control.decide import decide
+from gurney.control.decide import decide, read
 from gurney.errors import NotFound
 from gurney.state.database import Database
 from gurney.state.folder import Folder
@@ -19,14 +19,18 @@ from gurney.state.overrides import Overrides
 
 
 def plan_offline(state: Path, text: str, file: str, node: str | None) -> dict[str, Any]:
-    """The steps an apply would take from what served last, without a control process; changes nothing."""
+    """The steps an apply would take from what serves, without a control process; changes nothing.
+
+    While the guard's intents stand (`guard.json`), the last good files are what serves; after `gurney down` nothing does.
+    """
     serving: dict[tuple[str, str], bytes] = {}
     overrides: tuple[Override, ...] = ()
     folder = Folder(state)
     if folder.database.exists():
         database = Database(folder.database, read_only=True)
         try:
-            serving = {(one.application, one.engine): one.content for one in LastGood(database).all()}
+            if folder.guard_intents.exists():
+                serving = {(one.application, one.engine): one.content for one in LastGood(database).all()}
             overrides = Overrides(database).all()
         finally:
             database.close()
@@ -42,10 +46,10 @@ def plan_offline(state: Path, text: str, file: str, node: str | None) -> dict[st
 
 def explain_offline(text: str, file: str, application: str, service: str, facts: Mapping[str, str]) -> dict[str, Any]:
     """What the document alone says: every member up, nothing pinned."""
-    decision = decide(text, file, (), {}, hostname=socket.gethostname())
-    found = decision.document.applications.get(application)
+    document, _ = read(text, file)
+    found = document.applications.get(application)
     if found is None:
-        raise NotFound(f"the document has no application '{application}'", hint=f"it has: {', '.join(decision.document.applications)}")
+        raise NotFound(f"the document has no application '{application}'", hint=f"it has: {', '.join(document.applications)}")
     views = {
         pool.name: {member.name: members.View(member, cap=member.max_associations) for member in pool.members.values()}
         for pool in found.pools.values()

@@ -66,7 +66,7 @@ def plan(file: FileArgument, json: JsonOption = False, state: StateOption = None
     except NotRunning:
         from gurney.app.offline import plan_offline
 
-        terminal.talk("Gurney is not running: the steps are those from what served last")
+        terminal.talk("no control process answers: these would be the steps of `gurney up FILE`")
         answer = plan_offline(state_folder(state), text, name, node)
     if json:
         terminal.data(answer)

@@ -38,6 +38,16 @@ class Decision:
         return [{"engine": one.engine, **one.step.as_json()} for one in self.steps]
 
 
+def read(text: str, file: str) -> tuple[Document, tuple[Mapping[str, Any], ...]]:
+    """The document and its warnings. Raises `DocumentRefused` with every fault."""
+    reading = reader.read(text, file)
+    faults = [fault.as_json() for fault in reading.faults]
+    if reading.document is None:
+        count = len(reading.errors)
+        raise DocumentRefused(f"{file} has {count} fault{'s' if count != 1 else ''}", faults=faults)
+    return reading.document, tuple(faults)
+
+
 def decide(
     text: str,
     file: str,
@@ -49,15 +59,11 @@ def decide(
     sessions: plans.Sessions | None = None,
 ) -> Decision:
     """From a document's text to a decision. Raises `DocumentRefused` with every fault, `InputRefused` for the node."""
-    reading = reader.read(text, file)
-    faults = [fault.as_json() for fault in reading.faults]
-    if reading.document is None:
-        count = len(reading.errors)
-        raise DocumentRefused(f"{file} has {count} fault{'s' if count != 1 else ''}", faults=faults)
-    chosen = nodes.choose(reading.document, node, hostname)
-    document = lay(reading.document, overrides)
+    base, faults = read(text, file)
+    chosen = nodes.choose(base, node, hostname)
+    document = lay(base, overrides)
     wanted = {(name, ROUTE): route.compile(document, name).bytes for name in document.applications}
-    return Decision(reading.document, document, chosen, wanted, steps(serving, wanted, sessions), tuple(faults))
+    return Decision(base, document, chosen, wanted, steps(serving, wanted, sessions), faults)
 
 
 def steps(serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes], sessions: plans.Sessions | None = None) -> tuple[EngineStep, ...]:

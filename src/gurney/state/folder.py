@@ -34,8 +34,8 @@ class Folder:
         return self.path / "control.sock"
 
     @property
-    def guard_socket(self) -> Path:
-        return self.path / "guard.sock"
+    def guard_intents(self) -> Path:
+        return self.path / "guard.json"
 
     @property
     def database(self) -> Path:
