@@ -71,14 +71,15 @@ class Peers:
         behaviour = Behaviour(port=self.port, max_length=131072).as_json()
         self.member = subprocess.Popen([sys.executable, "-m", "tests.live.harness.member", str(self.journal), behaviour])
         until(lambda: listening(self.port), 10, "the member listens")
-        self.sender: subprocess.Popen[str] | None = None
+        self.senders: list[subprocess.Popen[str]] = []
 
     def send(self, port: int, seed: str, count: int, size: int, pdu: int) -> Callable[[], str]:
         """A sender that is ready; each call of what is returned sends one object and tells its status."""
         arguments = [str(word) for word in (port, seed, count, size, pdu)]
-        sender = self.sender = subprocess.Popen(
+        sender = subprocess.Popen(
             [sys.executable, "-m", "tests.intake.sending", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self.senders.append(sender)
         assert sender.stdin is not None and sender.stdout is not None
         stdin, stdout = sender.stdin, sender.stdout
         assert stdout.readline() == "ready\n"
@@ -96,10 +97,9 @@ class Peers:
         return {event["sop"]: event["sha"] for event in events if event["event"] == "stored"}
 
     def close(self) -> None:
-        for process in (self.sender, self.member):
-            if process is not None:
-                process.kill()
-                process.wait()
+        for process in (*self.senders, self.member):
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture
@@ -154,6 +154,7 @@ def test_python_calls_follow_reads_not_pdus(peers: Peers, pdu: int) -> None:
 def test_payload_is_copied_nowhere(peers: Peers) -> None:
     """512 KB, in one process with nothing else to do: at no moment is there as much new memory as one of its PDUs."""
     with Running([peers.port]) as route:
+        assert peers.send(route.port, "first", 1, 8192, 16384)() == "0000"  # from here on the member's maximum is known
         one = peers.send(route.port, "copies", WARM + 3, 524_288, 65536)
         assert [one() for _ in range(WARM)] == ["0000"] * WARM
         gc.collect()
