@@ -33,6 +33,7 @@ MEANINGS: Mapping[str, str] = {
 }
 
 
+LAST_SECOND = 253_402_300_799  # of the year 9999: beyond it an engine said nonsense, shown as it is
 SINGLE = "single"  # the source of conditions that are raised and cleared one by one
 
 
@@ -108,8 +109,9 @@ class Conditions:
                     )
         for one in further:
             stated = {name: one.get(name) for name in ("code", "reason", "since", "object")}
-            if isinstance(stated["since"], (int, float)):
-                stated["since"] = when(stated["since"])
+            since = stated["since"]
+            if isinstance(since, (int, float)) and 0 <= since <= LAST_SECOND:
+                stated["since"] = when(since)
             found[(str(stated["code"]), str(stated["object"]))] = stated
         return sorted(found.values(), key=lambda one: (str(one["since"]), str(one["code"]), str(one["object"])))
 

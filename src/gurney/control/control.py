@@ -17,6 +17,7 @@ from gurney.control.carry import UNKNOWN, Carrier, Key
 from gurney.control.conditions import APPLY_FAILED, CONFIRM_PENDING, Condition, Conditions, when
 from gurney.control.decide import Decision, decide, steps
 from gurney.control.journal import Journal
+from gurney.control.sessions import open_sessions
 from gurney.control.standing import of_document
 from gurney.engines.engine import Engine, Observed
 from gurney.errors import GurneyError, InputRefused, NotFound, NotRunning
@@ -235,7 +236,7 @@ class Control:
     # -- inside -----------------------------------------------------------------------------------------------------------------
 
     def _decide(self, text: str, file: str, overrides: Mapping[str, Override]) -> Decision:
-        sessions = {name: _sessions(seen.status) for name, seen in self.observed.items()}
+        sessions = {name: open_sessions(seen.status) for name, seen in self.observed.items()}
         return decide(text, file, overrides.values(), self.serving, node=self._given_node, hostname=self.hostname, sessions=sessions)
 
     def _serving_decision(self) -> Decision:
@@ -371,9 +372,3 @@ class Control:
             "warnings": list(decision.warnings),
             "pending_until": when(revision.pending_until) if revision is not None and revision.pending_until is not None else None,
         }
-
-
-def _sessions(status: Mapping[str, Any] | None) -> dict[str, int]:
-    """Open associations by service, as an engine tells them."""
-    services = (status or {}).get("services", {})
-    return {name: int(service.get("associations", 0)) for name, service in services.items()}
