@@ -17,7 +17,7 @@ from tests.control.world import World, document
 
 WORDS = st.sampled_from(
     ["services", "pools", "members", "archive", "archive-1", "store", "operational", "why", "override", "associations", "conditions",
-     "since",      "code", "reason", "object", "down", "up", "checked", "listen", "outcomes"]
+     "since", "code", "reason", "object", "down", "up", "checked", "listen", "outcomes"]
 )  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8) | WORDS,

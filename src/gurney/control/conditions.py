@@ -109,9 +109,9 @@ class Conditions:
                     )
         for one in further:
             stated = {name: one.get(name) for name in ("code", "reason", "since", "object")}
-            since = stated["since"]
-            if isinstance(since, (int, float)) and 0 <= since <= LAST_SECOND:
-                stated["since"] = when(since)
+            at = stated["since"]
+            if isinstance(at, (int, float)) and 0 <= at <= LAST_SECOND:
+                stated["since"] = when(at)
             found[(str(stated["code"]), str(stated["object"]))] = stated
         return sorted(found.values(), key=lambda one: (str(one["since"]), str(one["code"]), str(one["object"])))
 
