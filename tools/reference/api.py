@@ -34,12 +34,14 @@ def _body(handler: Any) -> list[str]:
 
 def api() -> str:
     """Every endpoint of the local API."""
-    rows = [(code(item.method), code(item.path), item.access, codes(_body(item.handler))) for item in endpoints()]
+    rows = [
+        (code(item.method), code(item.path), item.access, codes(_body(item.handler)), inspect.getdoc(item.handler)) for item in endpoints()
+    ]
     return page(
         "Local API",
         "`gurney/api/routes.py`",
         "HTTP on `control.sock` in the state folder, JSON both ways. The socket is 0600 in a 0700 folder: file permissions are the authentication. `owner` is the user "
         "that Gurney runs as, and root. A field in brackets may be left out, one with `?` stands in the query; unknown fields are refused. An error is a problem "
         "object (RFC 9457) with a stable [code](errors.md). The command line has no other way in.",
-        table(("method", "path", "who", "takes"), rows),
+        table(("method", "path", "who", "takes", "meaning"), rows),
     )

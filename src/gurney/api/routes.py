@@ -40,40 +40,52 @@ class Handlers:
         self._control = work.control
 
     def alive(self) -> dict[str, Any]:
+        """The control process is here: its pid."""
         return {"pid": os.getpid()}
 
     def status(self) -> dict[str, Any]:
+        """Applications, services, pools, members in three words, rates, conditions."""
         return self._work.watch.status()
 
     def ready(self) -> dict[str, Any]:
+        """Whether every engine has confirmed and every check has had a result; else what is waited for."""
         waiting = self._work.watch.waiting()
         return {"ready": not waiting, "waiting": waiting}
 
     def revisions(self) -> dict[str, Any]:
+        """What was applied, newest first."""
         return {"revisions": self._control.revisions()}
 
     def plan(self, body: models.DocumentBody) -> dict[str, Any]:
+        """The steps an apply of this document would take; changes nothing."""
         return self._control.plan(body.text, body.file)
 
     def apply(self, body: models.ApplyBody, request: Request) -> dict[str, Any]:
+        """A new revision; answers when every engine has confirmed it."""
         return self._control.apply(body.text, body.file, who=who(request), why=body.why, confirm=body.confirm_seconds)
 
     def undo(self, body: models.UndoBody, request: Request) -> dict[str, Any]:
+        """Back to the revision before."""
         return self._control.undo(who=who(request), why=body.why)
 
     def confirm(self, body: models.Nothing, request: Request) -> dict[str, Any]:
+        """Keeps the revision that waits for it."""
         return self._control.confirm(who=who(request))
 
     def override(self, body: models.OverrideBody, request: Request) -> dict[str, Any]:
+        """Lays a temporary word over members."""
         return self._control.override(body.object, body.word, who=who(request), why=body.why, seconds=body.seconds)
 
     def lift(self, object: models.Name) -> dict[str, Any]:
+        """Takes the overrides off members."""
         return self._control.lift(object)
 
     def explain(self, body: models.ExplainBody) -> dict[str, Any]:
+        """Which rule, pool and member would take a message, and why not the others."""
         return dict(self._control.explain(body.application, body.service, body.facts))
 
     def down(self, body: models.Nothing) -> dict[str, Any]:
+        """Stops traffic and everything else."""
         return self._work.down()
 
 
