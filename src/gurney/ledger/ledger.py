@@ -169,9 +169,7 @@ CREATE TABLE ledger_ambiguities (
 
     # ---- written first
 
-    def repin(
-        self, pool: str, ref: str, old: str | None, new: str, epoch: float, done: Callable[[str | None], None]
-    ) -> None:
+    def repin(self, pool: str, ref: str, old: str | None, new: str, epoch: float, done: Callable[[str | None], None]) -> None:
         """Move a pin from `old` (None: there is none) to `new`, if it stands as `old` says; `done(winner)` with what it is then.
 
         The loser of a race so reads the winner. `done(None)`: it could not be written, the pin is what it was.
