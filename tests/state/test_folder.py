@@ -55,3 +55,11 @@ def test_a_file_in_its_place_is_said(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(StateUnusable):
         Folder(tmp_path / "state").prepare()
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir(mode=0o755)
+    (tmp_path / "shared" / "thesis.txt").write_text("")
+    with pytest.raises(StateUnusable, match="no state folder"):
+        Folder(tmp_path / "shared").prepare()
+    assert mode(tmp_path / "shared") == 0o755

@@ -38,7 +38,12 @@ def state_folder(given: Path | None) -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/gurney")
     base = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".local" / "state") / "gurney"
+    if os.path.isabs(base):
+        return Path(base) / "gurney"
+    try:
+        return Path.home() / ".local" / "state" / "gurney"
+    except RuntimeError as error:
+        raise InputRefused("there is no home folder to keep the state in", hint="--state DIR") from error
 
 
 def client(given: Path | None) -> Client:

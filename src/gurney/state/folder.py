@@ -54,8 +54,9 @@ class Folder:
         return self.path / "control.log"
 
     def prepare(self) -> None:
-        """Make the folders with mode 0700 (an existing state folder is narrowed to it). Raises `StateUnusable`."""
+        """Make the folders with mode 0700 (a state folder that exists is narrowed to it). Raises `StateUnusable`."""
         try:
+            self._refuse_foreign()
             for folder in (self.path, self.keys, self.applications):
                 folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
                 if folder.stat().st_uid != os.geteuid():
@@ -64,6 +65,11 @@ class Folder:
                     folder.chmod(FOLDER_MODE)
         except OSError as error:
             raise StateUnusable(f"the state folder cannot be made: {error}") from error
+
+    def _refuse_foreign(self) -> None:
+        """`--state /tmp` must not make /tmp private: a folder that holds something else than a state is left alone."""
+        if self.path.is_dir() and not self.lock.exists() and {entry.name for entry in self.path.iterdir()} - {"keys", "apps"}:
+            raise StateUnusable(f"{self.path} is no state folder and not empty", hint="choose a new one: --state DIR")
 
     def own(self) -> locks.Lock:
         """The control process's lock on this folder. Raises `AlreadyRunning`, `StateUnusable`."""
