@@ -17,7 +17,7 @@ from gurney.net import messages
 
 
 class FakeRoute:
-    """Answers on `folder/route.sock` from a thread of its own, as the brief between the rooms says.
+    """Answers on `folder/route.sock` from a thread of its own, as docs/decisions/0002 says.
 
     `refuse` makes `load` fail for these generations, `lie` makes it name another generation than it serves.
     """
