@@ -168,40 +168,42 @@ def test_one_fault_does_not_bring_others() -> None:
     assert codes(with_pool("[ARCHIVE1@10.0.0.11]")) == ["GRN-S017"]
 
 
+TOKENS = [
+    *"[]{}:,&*!|>%@`\"'#-?~\t\n\r\x00\x85\u2028\u202e\ud800\ufeff",
+    "<<: ",
+    "&a ",
+    "*a",
+    "!!int ",
+    "- ",
+    "---\n",
+    "...\n",
+    "null",
+    "NO",
+]
+TOKENS += [
+    "1" * 40,
+    "9" * 400,
+    "[" * 30,
+    "{a: " * 30,
+    "é",
+    "e\u0301",
+    "tag(",
+    "A" * 2000,
+    "%YAML 1.2\n",
+    '"\\u2028"',
+    "? ",
+    "0x1F",
+    "::",
+    "@",
+    "/33",
+]
+
+
 def _mutants(seed: int) -> Iterator[str]:
     """Legal and bad documents, each changed in one to five places: words, characters, lines, indents, pieces of other documents."""
     chance = random.Random(seed)
     sources = [text for text in (*legal().values(), *refused().values()) if "GRN-S001" not in codes(text)]
     vocabulary = sorted({word for text in sources for word in WORD.findall(text)})
-    tokens = [
-        *"[]{}:,&*!|>%@`\"'#-?~\t\n\r\x00\x85\u2028\u202e\ud800\ufeff",
-        "<<: ",
-        "&a ",
-        "*a",
-        "!!int ",
-        "- ",
-        "---\n",
-        "...\n",
-        "null",
-        "NO",
-    ]
-    tokens += [
-        "1" * 40,
-        "9" * 400,
-        "[" * 30,
-        "{a: " * 30,
-        "é",
-        "e\u0301",
-        "tag(",
-        "A" * 2000,
-        "%YAML 1.2\n",
-        '"\\u2028"',
-        "? ",
-        "0x1F",
-        "::",
-        "@",
-        "/33",
-    ]
     while True:
         text = chance.choice(sources)
         for _ in range(chance.randint(1, 5)):
@@ -212,7 +214,7 @@ def _mutants(seed: int) -> Iterator[str]:
             if kind < 0.7 and word is not None:
                 text = text[: word.start()] + chance.choice(vocabulary) + text[word.end() :]
             elif kind < 0.8:
-                text = text[:at] + chance.choice(tokens) + text[end:]
+                text = text[:at] + chance.choice(TOKENS) + text[end:]
             elif kind < 0.87:
                 text = text[:at] + text[end:]
             elif kind < 0.96:

@@ -86,7 +86,7 @@ class RouteProcess:
             self._troubles["RecordLost"] = (f"{self._record.lost} groups written before are gone from the record", self._since)
             self._log.error("record.lost", path=str(folder), count=self._record.lost)
         pins, words = self._remembered()
-        self._dispatcher = Dispatcher(loop, Capabilities(words, self._learnt), pins, self._ledger, self._log, self._counters)
+        self._dispatcher = Dispatcher(loop, Capabilities(words, self._learnt), pins, self._ledger, self._refs, self._log, self._counters)
         self._services: dict[str, LiveService] = {}
         self._leaving: list[LiveService] = []  # no longer in the document, their associations end between objects
         self._control = Answering(loop, folder / "route.sock", self._operations())

@@ -17,6 +17,8 @@ from gurney.health.tracker import Change
 from gurney.ledger import Ledger
 from gurney.telemetry.counters import Counters
 from gurney.telemetry.log import Log, where
+from gurney.telemetry.refs import Refs
+from gurney.wire.dicom.command import Command
 
 OUT_OF_RESOURCES = 0xA700
 PAIR_REFUSED = 0x0122
@@ -37,11 +39,13 @@ class Dispatcher:
         capabilities: Capabilities,
         pins: Pins,
         ledger: Ledger,
+        refs: Refs,
         log: Log,
         counters: Counters,
     ) -> None:
         self._loop = loop
         self._ledger = ledger
+        self._refs = refs
         self._log = log
         self._counters = counters
         self.capabilities = capabilities
@@ -178,7 +182,7 @@ class Dispatcher:
 
     # -- from members (member.Hears)
 
-    def answered(self, member: LiveMember, transfer: Transfer, status: int, data: bytes) -> None:
+    def answered(self, member: LiveMember, transfer: Transfer, status: int, said: Command) -> None:
         """A member's status: the policy says what follows."""
         pool = self._of.get(transfer)
         if pool is None:
@@ -212,7 +216,7 @@ class Dispatcher:
             case _:
                 if action.condition is not None:
                     self.conditions[(action.condition, f"{pool.spec.name}/{name}")] = (f"answered {status:04X}", time.time())
-                self._finish(transfer, status, "", data)
+                self._finish(transfer, status, "", said)
 
     def lost(self, member: LiveMember, transfer: Transfer, why: str, after_last: bool) -> None:
         """The association carrying `transfer` is gone."""
@@ -235,7 +239,7 @@ class Dispatcher:
         self._counters.add("gurney_dicom_ambiguous_total", (pool.spec.name, member.spec.name))
         self._log.warning(
             "object.ambiguous",
-            object_ref=transfer.object_ref,
+            object_ref=self._object_ref(transfer),
             study_ref=transfer.ref,
             pool=pool.spec.name,
             member=member.spec.name,
@@ -243,13 +247,17 @@ class Dispatcher:
         )
         # Written down before anything is sent again: a crash from here on still names the possible duplicate.
         self._ledger.ambiguous(
-            transfer.object_ref,
+            self._object_ref(transfer),
             transfer.ref,
             member.spec.name,
             time.time(),
             lambda: self._again(member, transfer, refused=False),
             lambda error: self._unwritten(transfer),
         )
+
+    def _object_ref(self, transfer: Transfer) -> str:
+        """The keyed digest under which an object may be seen; most objects never need one."""
+        return self._refs.ref("object", transfer.command.sop_instance)
 
     def _unwritten(self, transfer: Transfer) -> None:
         """The ambiguity cannot be written down: nothing is sent again, the sender hears so and may repeat."""
@@ -310,7 +318,7 @@ class Dispatcher:
         """Another member, with every byte there is; the sender only waits."""
         if transfer.sent_at and transfer.pool is not None:
             self._counters.add("gurney_dicom_replays_total", (transfer.pool.name, was, cause.partition(":")[0]))
-            self._log.info("object.replayed", object_ref=transfer.object_ref, study_ref=transfer.ref, was=was, cause=cause)
+            self._log.info("object.replayed", object_ref=self._object_ref(transfer), study_ref=transfer.ref, was=was, cause=cause)
             transfer.sent_at = 0.0
         transfer.member = None
         self._choose(transfer)
@@ -320,7 +328,7 @@ class Dispatcher:
     def _refuse(self, transfer: Transfer, status: int, comment: str) -> None:
         self._finish(transfer, status, comment, None)
 
-    def _finish(self, transfer: Transfer, status: int, comment: str, data: bytes | None) -> None:
+    def _finish(self, transfer: Transfer, status: int, comment: str, said: Command | None) -> None:
         pool = self._of.get(transfer)
         stored = status == 0x0000 or status >> 12 == 0xB
         if pool is not None and transfer.key is not None and transfer.key.pinned:
@@ -329,10 +337,10 @@ class Dispatcher:
         if transfer.ambiguous:
             same = bool(transfer.attempts) and transfer.attempts[-1].member == transfer.ambiguous_at
             outcome = "refused" if not stored else "stored" if same else "duplicate"
-            self._ledger.settle(transfer.object_ref, transfer.ambiguous_at, outcome)
+            self._ledger.settle(self._object_ref(transfer), transfer.ambiguous_at, outcome)
         self._forget(transfer)
         transfer.answered = True
-        transfer.owner.answer(transfer, status, comment, data)
+        transfer.owner.answer(transfer, status, comment, said)
 
     def _forget(self, transfer: Transfer) -> None:
         self._of.pop(transfer, None)

@@ -46,7 +46,7 @@ class Ends(Protocol):
     def failed(self, link: Link, outcome: str) -> None:
         """It never stood; `outcome` is a word of dicom.md §7."""
 
-    def answered(self, link: Link, transfer: Transfer, status: int, data: bytes) -> None:
+    def answered(self, link: Link, transfer: Transfer, status: int, said: command.Command) -> None:
         """The member's status for the object in hand and the command set that said it; the link is idle again."""
 
     def lost(self, link: Link, transfer: Transfer | None, why: str) -> None:
@@ -144,7 +144,7 @@ class Link:
         self._answer_due = None
         context_id = self.accepted[transfer.context]
         self._core.check_sending()
-        own = command.with_message_id(transfer.command_bytes, self._message_id)
+        own = transfer.command.renumbered(self._message_id)
         limit = self.peer_maximum  # 0 = none
         self._outbox.add(pdv.fragment_command(context_id, own, limit))
         self._cutter = pdv.Reframe(context_id, limit) if 0 < limit < transfer.cut_at else None
@@ -320,7 +320,7 @@ class Link:
             # A refusal before the last fragment is honest, but what is left of the object must not follow it: this association ends.
             self.abort()
         self.transfer = None
-        self._ends.answered(self, transfer, answer.status, data)
+        self._ends.answered(self, transfer, answer.status, answer)
 
     def _breach(self, why: str) -> None:
         self.abort(then_lost=f"breach: {why}")

@@ -21,6 +21,7 @@ from gurney.net.hangups import Hangups
 from gurney.net.prober import Probe
 from gurney.net.slabs import SLAB
 from gurney.telemetry.counters import Counters
+from gurney.wire.dicom.command import Command
 
 READ_AHEAD = 8 * SLAB  # bytes of an object not yet whole that are buffered before it may take a contended slot
 RAISE_CAP_SECONDS = 60.0  # a lowered cap is tried upwards so often
@@ -34,7 +35,7 @@ VERIFICATION: Pair = ("1.2.840.10008.1.1", "1.2.840.10008.1.2")
 class Hears(Protocol):
     """Who hears of a member's fate: the dispatcher."""
 
-    def answered(self, member: LiveMember, transfer: Transfer, status: int, data: bytes) -> None:
+    def answered(self, member: LiveMember, transfer: Transfer, status: int, said: Command) -> None:
         """A status came for `transfer`."""
 
     def lost(self, member: LiveMember, transfer: Transfer, why: str, after_last: bool) -> None:
@@ -275,13 +276,13 @@ class LiveMember:
                 self._hears.unreachable(self, transfer, outcome)
         self.pump()
 
-    def answered(self, link: Link, transfer: Transfer, status: int, data: bytes) -> None:
+    def answered(self, link: Link, transfer: Transfer, status: int, said: Command) -> None:
         """A status came; the link is idle (or already closed, when the refusal came early)."""
         now = self._loop.time()
         self.objects_total += 1
         self.standing.answered(now - transfer.sent_at)
         self._tell(self.tracker.traffic("ok", now))
-        self._hears.answered(self, transfer, status, data)
+        self._hears.answered(self, transfer, status, said)
         self.pump()
         if link.state == "open" and link.transfer is None and (self.retired or self.spec.override == "disable"):
             link.release()

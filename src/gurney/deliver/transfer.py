@@ -33,10 +33,10 @@ class Run:
 class Owner(Protocol):
     """Who waits for the answer: the sender's session."""
 
-    def answer(self, transfer: Transfer, status: int, comment: str, data: bytes | None) -> None:
+    def answer(self, transfer: Transfer, status: int, comment: str, said: Command | None) -> None:
         """The object has its status (PS3.7 C); called once, possibly before the sender's last byte.
 
-        `data` is the member's own command set, to be passed on with the sender's Message ID; None when the status is ours.
+        `said` is the member's own command set, to be passed on with the sender's Message ID; None when the status is ours.
         """
 
     def drained(self, transfer: Transfer) -> None:
@@ -66,7 +66,6 @@ class Transfer:
     context_id: int  # the sender's
     pairs: tuple[tuple[str, str], ...]  # every pair accepted from this sender: a new member association asks for them too
     command: Command
-    command_bytes: bytes
     cut_at: int  # the largest P-DATA-TF variable field the sender may use
     begun: float
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -74,7 +73,6 @@ class Transfer:
     pool: Pool | None = None
     key: Key | None = None
     ref: str = ""  # keyed digest of the key, under which the pin stands
-    object_ref: str = ""  # keyed digest of the SOP Instance UID
     urgency: str = "routine"
     runs: deque[Run] = field(default_factory=deque)
     dropped: int = 0  # runs no longer kept: then there is no replay
@@ -92,7 +90,7 @@ class Transfer:
     attempts: list[Attempt] = field(default_factory=list)
     status: int | None = None  # the last status a member gave, in the end the one the sender hears
     comment: str = ""  # ours, beside the status
-    answer_data: bytes | None = None  # the member's own command set, passed on
+    said: Command | None = None  # the member's own answer, passed on
     queued_at: float = 0.0
     overdue: bool = False  # it was still coming when its patience for a slot was over
     sent_at: float = 0.0

@@ -215,7 +215,6 @@ class LiveService:
         if reading.unreadable is not None:
             self.unreadable += 1
             self.counters.add("gurney_dicom_unreadable_total", (self.name, reading.unreadable))
-        transfer.object_ref = self._refs.ref("object", transfer.command.sop_instance)
         if transfer.rule is not None and transfer.rule.pool not in self.dispatcher.pools:
             # The revision it began with is gone, and its pool too: the rules in force decide.
             transfer.service = self.spec
@@ -247,14 +246,21 @@ class LiveService:
         self.counters.add("gurney_dicom_objects_total", (self.name, self.title(transfer.calling_ae), pool, member, f"{status:04X}"))
         if stored or warning:
             self.counters.add("gurney_dicom_bytes_total", (self.name, pool, member), transfer.size)
-        report = self.log.debug if outcome == "stored" else self.log.warning
-        report(
-            "object.refused" if outcome == "refused" else "object.unanswered" if outcome == "unanswered" else "object.answered",
+        self._report(transfer, outcome, pool, member, f"{status:04X}")
+
+    def _report(self, transfer: Transfer, outcome: str, pool: str, member: str, status: str) -> None:
+        """What went well is a line at debug level only: on the hot path it must cost nothing."""
+        if outcome == "stored":
+            self.log.debug("object.answered", service=self.name, pool=pool, member=member, status=status, study_ref=transfer.ref)
+            return
+        event = {"refused": "object.refused", "unanswered": "object.unanswered"}.get(outcome, "object.answered")
+        self.log.warning(
+            event,
             service=self.name,
             pool=pool,
             member=member,
-            status=f"{status:04X}",
-            object_ref=transfer.object_ref or None,
+            status=status,
+            object_ref=self._refs.ref("object", transfer.command.sop_instance),
             study_ref=transfer.ref or None,
         )
 

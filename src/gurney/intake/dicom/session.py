@@ -290,7 +290,6 @@ class Session:
             context_id=event.context_id,
             pairs=self._pairs,
             command=request,
-            command_bytes=event.data,
             cut_at=self._maximum,
             begun=self._loop.time(),
         )
@@ -344,9 +343,9 @@ class Session:
 
     # -- answering (transfer.Owner)
 
-    def answer(self, transfer: Transfer, status: int, comment: str, data: bytes | None) -> None:
+    def answer(self, transfer: Transfer, status: int, comment: str, said: command.Command | None) -> None:
         """The object has its status; before its last byte has come the rest is read and dropped first."""
-        transfer.status, transfer.comment, transfer.answer_data = status, comment, data
+        transfer.status, transfer.comment, transfer.said = status, comment, said
         transfer.answered = True
         self._release(transfer)
         if self._sock is None or self.transfer is not transfer:
@@ -375,8 +374,8 @@ class Session:
     def _late_answer(self, transfer: Transfer) -> None:
         """The whole object has come and its status is known: now the answer is due."""
         status = transfer.status if transfer.status is not None else answers.OUT_OF_RESOURCES
-        if transfer.answer_data is not None:
-            data = command.with_message_id(transfer.answer_data, transfer.command.message_id or 0)
+        if transfer.said is not None:
+            data = transfer.said.renumbered(transfer.command.message_id or 0)
         else:
             data = command.response(transfer.command, status, transfer.comment or None)
         self._finish(transfer, status, data)
