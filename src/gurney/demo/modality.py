@@ -34,6 +34,7 @@ class Modality:
         self._studies: Iterator[int] = iter(range(studies)) if studies else itertools.count()
         self._lock = threading.Lock()
         self.stop = threading.Event()
+        self._in_hand: set[str] = set()  # sent, and not yet answered
         self.ae = AE(ae_title="CT1")
         self.ae.connection_timeout = 5
         self.ae.acse_timeout = 20
@@ -56,8 +57,9 @@ class Modality:
             self._study(list(images(KINDS[number % len(KINDS)], number, self.folder)))
 
     def _study(self, todo: list[Image]) -> None:
+        """Until every object of a study is answered; told to stop, at least until none is in hand without its answer."""
         last = time.monotonic()
-        while todo and not self.stop.is_set():
+        while todo and (not self.stop.is_set() or todo[0].sop in self._in_hand):
             before = len(todo)
             self._associate(todo)
             now = time.monotonic()
@@ -66,7 +68,7 @@ class Modality:
             elif now - last > PATIENCE:
                 break
             else:
-                self.stop.wait(PAUSE)
+                threading.Event().wait(PAUSE)
         if not self.stop.is_set():
             for image in todo:
                 self.say("unsent", sop=image.sop)
@@ -79,7 +81,7 @@ class Modality:
         if not assoc.is_established:
             self.say("broken", why="rejected" if assoc.is_rejected else "no association")
             return
-        while todo and not self.stop.is_set():
+        while todo and (not self.stop.is_set() or todo[0].sop in self._in_hand):
             began = time.monotonic()
             if not self._send(assoc, todo[0]):
                 return
@@ -89,6 +91,7 @@ class Modality:
         assoc.release()
 
     def _send(self, assoc: Any, image: Image) -> bool:
+        self._in_hand.add(image.sop)
         self.say("sending", sop=image.sop, study=image.study, modality=image.modality, sha256=image.sha256)
         try:
             answer = assoc.send_c_store(image.file)
@@ -100,6 +103,7 @@ class Modality:
         if "Status" not in answer:
             self.say("broken", why="no answer")
             return False
+        self._in_hand.discard(image.sop)
         self.say("answer", sop=image.sop, status=int(answer.Status))
         return True
 

@@ -80,13 +80,15 @@ class Load:
                     if not self.retry:
                         return
             if self.reopen and a is not None:
-                a.release()
-                a = None
+                a = self._close(a)
         if a is not None:
-            try:
-                a.release()
-            except (OSError, Broken) as e:
-                self._note(self.broken, f"releasing: {e}")
+            self._close(a)
+
+    def _close(self, a: Association) -> None:
+        try:
+            a.release()
+        except (OSError, Broken) as e:
+            self._note(self.broken, f"releasing: {e}")
 
     def _share(self, a: Association, todo: list[Thing]) -> bool:
         """Sends from the front of `todo` until it is empty or told to stop; False when the association broke."""
