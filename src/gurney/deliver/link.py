@@ -294,6 +294,9 @@ class Link:
             return
         self.state = "releasing"
         self._act()
+        if self.state == "releasing" and not self._outbox.waiting:
+            self._drop()  # it is over: a member that asked and does not close keeps no slot (PS3.8 leaves us ARTIM to wait)
+            self._ends.closed(self)
 
     def _on_answer(self, data: bytes, data_set: bool) -> None:
         transfer = self.transfer
