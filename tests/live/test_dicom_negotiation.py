@@ -91,21 +91,19 @@ def test_dicom_25_contexts_at_the_edge(room: Room) -> None:
 
 def test_dicom_26_maximum_lengths(room: Room) -> None:
     """A 4 KiB member behind a sender of large PDUs, the reverse, and 0 = no limit: no PDU over its receiver's limit."""
-    over = stored = sent = 0
-    for member_maximum in (4096, 16384, 131072, 0):
-        member = room.member(max_length=member_maximum)
-        port = room.port()
-        g = room.gurney(pacs(port, {"archive": {"m": at(member.port)}}), name=f"g{member_maximum}")
+    members = {f"m{maximum}": room.member(max_length=maximum) for maximum in (4096, 16384, 131072, 0)}
+    port = room.port()
+    rules = [f"{{match: {{called_ae: {name.upper()}}}, pool: {name}}}" for name in members] + ["{pool: m16384}"]
+    room.gurney(pacs(port, {name: {"m": at(m.port)} for name, m in members.items()}, rules=rules))
+    stored = sent = 0
+    for name, member in members.items():
         for own in (4096, 131072, 0):
             for pdu_size in (1000, None):
-                things = objects.study(f"26-{member_maximum}-{own}-{pdu_size}", 3, size=400_000)
-                out = send(port, things, max_length=own, pdu_size=pdu_size)
+                things = objects.study(f"26-{name}-{own}-{pdu_size}", 3, size=400_000)
+                out = send(port, things, max_length=own, pdu_size=pdu_size, called=name.upper())
                 assert not out.errors, out.errors
-                counts = tally(things, out.acked, [member])
-                stored += counts["stored"]
+                stored += tally(things, out.acked, [member])["stored"]
                 sent += len(things)
-        over += member.over_limit
-        g.close()
-        room.things.remove(g)
+    over = sum(m.over_limit for m in members.values())
     say("dicom-26", objects=sent, stored=stored, over_limit=over)
     assert (stored, over) == (sent, 0)
