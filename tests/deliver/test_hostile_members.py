@@ -299,3 +299,26 @@ def test_no_duplicate_is_counted_where_nobody_else_got_it() -> None:
             assert route.count("gurney_dicom_possible_duplicates_total") == 0
     finally:
         member.close()
+
+
+@pytest.mark.parametrize("status", [0x0110, 0x0122, 0xA700])
+def test_what_cannot_be_sent_again_whole_is_not_sent_again(spare: Member, status: int) -> None:
+    """Larger than `replay_limit` and refused at the end: the member's status is passed on, and nobody is sent the end of an object."""
+
+    def refuses(line: Line) -> None:
+        line.take_command()
+        line.take_data()
+        line.say(status)
+        member.good(line)
+
+    member = Script(refuses)
+    thing = objects.study("large", 1, size=3_000_000)[0]
+    try:
+        with Running([member.port, spare.port], service=", replay_limit: 1MiB") as route:
+            a = Association(route.port, pdus.offers_for([thing.pair]))
+            assert a.store(thing) == status and a.last_comment
+            a.release()
+            route.healthy()
+    finally:
+        member.close()
+    assert member.stored == [] and spare.data == {}

@@ -13,10 +13,12 @@ import pytest
 
 from tests.deliver.running import Running, document
 from tests.deliver.script import Line, Script
+from tests.deliver.test_slabs_accounting import budget
 from tests.live.harness import objects, pdus
 from tests.live.harness.pdus import Broken
 from tests.live.harness.sender import Association, Refused
 
+SIZES = ([300, 9_000, 70_000, 400_000], [9_000, 1_100_000, 2_500_000])
 ECHO = (pdus.VERIFICATION, pdus.IMPLICIT_LE)
 
 
@@ -37,6 +39,9 @@ class Moody:
                 mood = "good" if self.rng.random() < self.calm else self.rng.choice(MOODS)
                 cut = self.rng.randrange(1, 60_000)
             line.take_command()
+            if pdus.number(line.command, 0x100) == 0x0030:
+                line.conn.sendall(pdus.pdata(pdus.pdv(line.context, 3, pdus.response(line.command, 0))))
+                continue
             if mood in ("reset", "close", "abort"):
                 line.take(within(line, cut))
                 if mood == "abort":
@@ -150,18 +155,23 @@ def test_nothing_acknowledged_is_missing_or_changed(seed: int) -> None:
     """Six senders, three members, four revisions: all by the seed."""
     rng = random.Random(seed)
     members = [Moody(random.Random(f"{seed}m{n}"), rng.choice([0.3, 0.6, 0.9])) for n in range(3)]
-    things = [objects.study(f"{seed}-{n % 4}", 12, size=rng.choice([300, 9_000, 70_000, 400_000])) for n in range(6)]
+    things = [objects.study(f"{seed}-{n % 4}", 12, size=rng.choice(SIZES[seed % 2])) for n in range(6)]
     things = [
         [objects.thing(t.study, f"{t.sop_instance[:30]}.{n}.{len(t.data)}", size=len(t.data)) for t in ts] for n, ts in enumerate(things)
     ]
     ports = [m.port for m in members]
+    memory = rng.choice([6, 12, 256])
     how = {
+        "service": f", replay_limit: {rng.choice([1, 64])}MiB",
+        "check": rng.choice(["tcp", "dicom-echo"]),
+        "interval": rng.choice(["1h", "500ms"]),
         "balance": rng.choice(["study", "least-load", "round-robin", "failover"]),
         "member": f", max_associations: {rng.choice([1, 2, 8])}",
     }
     try:
         with Running(ports, **how) as route:
             senders = [Sender(route.port, random.Random(f"{seed}s{n}"), ts, f"AE{n % 3}") for n, ts in enumerate(things)]
+            budget(route, memory)
             for sender in senders:
                 sender.start()
             for n in range(4):

@@ -98,7 +98,7 @@ class Dispatcher:
         if pool is None or transfer.answered:
             return
         if not transfer.replayable:
-            self._refuse(transfer, OUT_OF_RESOURCES, "lost, and too large to be sent again")
+            self._unreplayable(transfer)
             return
         selection = None
         for round_ in range(1, ROUNDS + 1):
@@ -162,7 +162,15 @@ class Dispatcher:
 
         self._ledger.repin(pool.spec.name, transfer.ref, old, new, time.time(), written)
 
+    def _unreplayable(self, transfer: Transfer) -> None:
+        """What a member said of it is the honest answer; if none said anything, A700."""
+        status = OUT_OF_RESOURCES if transfer.status is None else transfer.status
+        self._refuse(transfer, status, "lost or refused, and too large to be sent again")
+
     def _assign(self, pool: LivePool, transfer: Transfer, name: str) -> None:
+        if not transfer.replayable:  # its end alone would be another object
+            self._unreplayable(transfer)
+            return
         if transfer.ambiguous and name != transfer.ambiguous_at and not transfer.duplicate:
             transfer.duplicate = True  # a second member gets what another may have
             self._counters.add("gurney_dicom_possible_duplicates_total", (pool.spec.name,))
@@ -200,6 +208,7 @@ class Dispatcher:
             self.capabilities.learn(member.spec, transfer.calling_ae, {transfer.context: False})
         match action.word:
             case "again":
+                transfer.status = status
                 transfer.tried[name] = transfer.tried.get(name, 0) + 1
                 self._assign(pool, transfer, name)
             case "next" | "next-repin":

@@ -131,8 +131,8 @@ class Link:
 
     def start(self, transfer: Transfer) -> None:
         """Send `transfer`, as far as it has come, on this open and idle link."""
-        if self.transfer is not None or self.state != "open":
-            raise LocalError("an object was given to a link that is not idle")
+        if self.transfer is not None or self.state != "open" or transfer.dropped:
+            raise LocalError("an object was given to a link that is not idle, or an object whose beginning is gone")
         now = self._loop.time()
         self._next_id = self._next_id % 65_535 + 1
         self._message_id = self._next_id
@@ -140,7 +140,7 @@ class Link:
         transfer.link = self
         self.sent_all = False
         self.progress_at = transfer.sent_at = now
-        self._run = transfer.dropped
+        self._run = 0
         self._answer_due = None
         context_id = self.accepted[transfer.context]
         self._core.check_sending()
