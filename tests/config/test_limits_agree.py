@@ -1,4 +1,4 @@
-"""Limits have their one place in `config.limits`; rooms that may not import `config`, or name them for themselves, say the same numbers."""
+"""Limits have their one place in `config.limits`; `wire`, which may not know `config`, says the same numbers, other rooms derive theirs."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ import uvloop
 from gurney import __version__
 from gurney.balance import explain, facts, keys, rules, table
 from gurney.balance.pins import Pins
+from gurney.config import limits
 from gurney.deliver.capabilities import Capabilities, address_of
 from gurney.deliver.dispatch import Dispatcher
 from gurney.deliver.link import Receiver
@@ -35,7 +36,7 @@ from gurney.telemetry.log import Log
 from gurney.telemetry.refs import Refs
 
 TICK_SECONDS = 0.1  # how finely deadlines are looked at
-STOP_SECONDS = 10.0  # for objects in hand
+STOP_SECONDS = limits.DRAIN_WITHIN_MS / 1000  # for objects in hand
 FAILED_RECORD = 70  # exit status (sysexits EX_SOFTWARE): what was to be durable is not
 EXPIRE_SECONDS = 60.0
 

@@ -10,8 +10,10 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-KEPT = 24 * 3600.0  # seconds a pin is kept after its last object (dicom.md §4)
-QUIET = 60.0  # seconds without an object after which a draining member hands a study over (dicom.md §4)
+from gurney.config import limits
+
+KEPT = limits.PIN_MS / 1000  # seconds a pin is kept after its last object (dicom.md §4)
+QUIET = limits.STUDY_QUIET_MS / 1000  # seconds without an object after which a draining member hands a study over (dicom.md §4)
 
 
 @dataclass(slots=True)

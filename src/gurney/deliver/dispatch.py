@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from gurney.balance import members, policy
 from gurney.balance.pins import Pins
+from gurney.config import limits
 from gurney.deliver.capabilities import Capabilities
 from gurney.deliver.link import Link
 from gurney.deliver.member import LiveMember
@@ -22,8 +23,8 @@ from gurney.wire.dicom.command import Command
 
 OUT_OF_RESOURCES = 0xA700
 PAIR_REFUSED = 0x0122
-WAIT_SECONDS = 30.0  # for a slot, then A700
-AMBIGUOUS_SECONDS = 10.0  # the same member is tried so long after an unknown outcome
+WAIT_SECONDS = limits.MEMBER_WAIT_MS / 1000  # for a slot, then A700
+AMBIGUOUS_SECONDS = limits.AMBIGUOUS_SAME_MEMBER_MS / 1000  # the same member is tried so long after an unknown outcome
 AMBIGUOUS_REFUSALS = 2  # or until it refused so often
 RETRY_SECONDS = 1.0
 ROUNDS = 2  # a member is tried so often for one object before it counts as tried out

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from gurney.config import limits
 from gurney.deliver.transfer import Run, Transfer
 from gurney.errors import LocalError
 from gurney.net import tune
@@ -17,10 +18,10 @@ from gurney.wire.dicom import command, events, pdu, pdv
 from gurney.wire.dicom.statuses import classify
 from gurney.wire.dicom.upper import Upper
 
-OWN_MAXIMUM = 131_072  # what we advertise (dicom.md §2)
-ANSWER_SECONDS = 120.0  # plus 1 s per 10 MiB
-IDLE_SECONDS = 60.0  # then released, never aborted
-WATCH_SECONDS = 5.0  # between two looks at TCP_INFO while bytes wait
+OWN_MAXIMUM = limits.OWN_MAXIMUM_LENGTH  # what we advertise (dicom.md §2)
+ANSWER_SECONDS = limits.MEMBER_ANSWER_MS / 1000  # plus 1 s per 10 MiB
+IDLE_SECONDS = limits.MEMBER_IDLE_MS / 1000  # then released, never aborted
+WATCH_SECONDS = limits.ACK_WATCH_MS / 1000  # between two looks at TCP_INFO while bytes wait
 MAX_CONTEXTS = 128
 
 Pair = tuple[str, str]  # abstract syntax, transfer syntax

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from gurney.balance.members import View
 from gurney.balance.standing import Standing
+from gurney.config import limits
 from gurney.config.document import Member
 from gurney.deliver.asking import Asking
 from gurney.deliver.capabilities import Capabilities, Pair
@@ -19,12 +20,11 @@ from gurney.health.checks.core import Check
 from gurney.health.tracker import Change, Tracker
 from gurney.net.hangups import Hangups
 from gurney.net.prober import Probe
-from gurney.net.slabs import SLAB
 from gurney.telemetry.counters import Counters
 from gurney.wire.dicom.command import Command
 
-READ_AHEAD = 8 * SLAB  # bytes of an object not yet whole that are buffered before it may take a contended slot
-RAISE_CAP_SECONDS = 60.0  # a lowered cap is tried upwards so often
+READ_AHEAD = limits.HELD_BEFORE_SLOT  # bytes of an object not yet whole that are buffered before it may take a contended slot
+RAISE_CAP_SECONDS = limits.CAP_RETRY_MS / 1000  # a lowered cap is tried upwards so often
 SINGLE_IDLE_SECONDS = 5.0  # the only association of a member of cap 1 idles so long before the check takes its slot
 BUSY_SECONDS = 1.0  # between two tries while others have all its slots
 RECENT_PAIRS = 64  # pairs a new link asks for beside the one it is opened for

@@ -92,7 +92,7 @@ class Transfer:
     comment: str = ""  # ours, beside the status
     said: Command | None = None  # the member's own answer, passed on
     queued_at: float = 0.0
-    overdue: bool = False  # it was still coming when its patience for a slot was over
+    overdue: bool = False  # it was still coming when its patience for a slot was over, or memory: it waits for its end no more
     sent_at: float = 0.0
     ambiguous_at: str = ""  # the member whose outcome is unknown
     ambiguous_whole: bool = False  # it was sent the whole object, so that "already there" proves something

@@ -10,15 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+from gurney.config import limits
+
 Statement = tuple[str, Sequence[Any]]
 
-BATCH_SECONDS = 0.1
+BATCH_SECONDS = limits.PIN_BATCH_MS / 1000
 """A pin or a capability is handed to the record at most so long after it was made (dicom.md §4)."""
 TOUCH_SECONDS = 5.0
 """A touch alone, which only moves the end of a pin's 24 h, waits longer."""
 RETRY_SECONDS = 1.0
 """A batch the disk had no room for is tried again after this."""
-KEPT_SECONDS = 24 * 3600.0
+KEPT_SECONDS = limits.PIN_MS / 1000
 """A pin is kept this long after its study's last object."""
 EXPIRED_SECONDS = KEPT_SECONDS - 60.0
 """From here on a row gives way to a new pin: the process forgot it a little earlier than the row, whose touches come late, shows."""

@@ -7,9 +7,10 @@ import errno
 import socket
 from collections.abc import Callable
 
+from gurney.config import limits
 from gurney.net import tune
 
-CONNECT_SECONDS = 3.0  # dicom.md §2
+CONNECT_SECONDS = limits.CONNECT_MS / 1000  # dicom.md §2
 
 Done = Callable[[socket.socket | None, str], None]  # (connected socket or None, errno name or "connect-timeout" or "")
 

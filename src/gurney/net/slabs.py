@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-SLAB = 1 << 20  # bytes of one slab, the receive buffer in front
-BUDGET = 256 << 20  # bytes of all slabs of a process (dicom.md §8: replay memory)
+from gurney.config import limits
+
+SLAB = limits.RECEIVE_FRONT  # bytes of one slab, the receive buffer in front
+BUDGET = limits.REPLAY_MEMORY  # bytes of all slabs of a process (dicom.md §8: replay memory)
 _KEPT = 16  # free slabs kept for reuse; more go back to the system
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import socket
 import struct
 
-KEEPALIVE_IDLE = 10  # seconds; 10/3/3 finds idle silence in about 16 s
-KEEPALIVE_INTERVAL = 3
-KEEPALIVE_PROBES = 3
-STALL_MS = 60_000  # TCP_USER_TIMEOUT: longer than the watch below, so that a living peer with a shut window is not cut
-SILENT_MS = 15_000  # no acknowledgement for so long with bytes waiting: dead
+from gurney.config import limits
+
+KEEPALIVE_IDLE = limits.KEEPALIVE_IDLE_MS // 1000  # seconds; 10/3/3 finds idle silence in about 16 s
+KEEPALIVE_INTERVAL = limits.KEEPALIVE_INTERVAL_MS // 1000
+KEEPALIVE_PROBES = limits.KEEPALIVE_PROBES
+STALL_MS = limits.STALL_MS  # TCP_USER_TIMEOUT: longer than the watch below, so that a living peer with a shut window is not cut
+SILENT_MS = limits.ACK_SILENCE_MS  # no acknowledgement for so long with bytes waiting: dead
 
 _QUICKACK = getattr(socket, "TCP_QUICKACK", None)  # Linux only; without it the option is left out and `doctor` says so
 _INFO = struct.Struct("=BBBBBBBB13I")  # linux/tcp.h struct tcp_info up to tcpi_last_ack_recv

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gurney.config import limits
 from gurney.errors import LocalError
 from gurney.health.checks.core import Check, Pair
 from gurney.health.outcomes import rejected
@@ -12,7 +13,7 @@ from gurney.wire.dicom.pdu import AssociateAC, AssociateRQ, ContextRQ
 from gurney.wire.dicom.sop_classes import VERIFICATION
 from gurney.wire.dicom.upper import Upper
 
-MOST_PAIRS = 128  # contexts of one association have odd ids from 1 to 255 (PS3.8 §9.3.2.2)
+MOST_PAIRS = limits.CHECK_CONTEXTS  # contexts of one association have odd ids from 1 to 255 (PS3.8 §9.3.2.2)
 
 
 class DicomAssociate(Check):

@@ -7,9 +7,10 @@ from collections import Counter
 from typing import Protocol
 
 from gurney.balance import rules
+from gurney.config import limits
 from gurney.config.document import Limits, Service
 
-YOUNG_SECONDS = 1.0  # an unproven connection is closed for a newer one only when it is older
+YOUNG_SECONDS = limits.UNASSOCIATED_AGE_MS / 1000  # an unproven connection is closed for a newer one only when it is older
 
 LIMIT = (2, 3, 2)  # A-ASSOCIATE-RJ: transient, presentation, local limit exceeded
 CALLER = (1, 1, 3)

@@ -7,14 +7,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from gurney.balance import facts, rules
+from gurney.config import limits
 from gurney.config.document import Service
 from gurney.deliver.dispatch import Dispatcher
 from gurney.deliver.link import MAX_CONTEXTS
 from gurney.deliver.member import LiveMember
 from gurney.wire.dicom import negotiate, pdu
 
-ASK_SECONDS = 2.0  # in all; what stays unknown is refused this time and learnt in the background
-MAXIMUM = (16_384, 131_072)  # the clamp of the maximum length we advertise
+ASK_SECONDS = limits.CAPABILITY_ASK_MS / 1000  # in all; what stays unknown is refused this time and learnt in the background
+MAXIMUM = (limits.LEAST_MAXIMUM_LENGTH, limits.OWN_MAXIMUM_LENGTH)  # the clamp of the maximum length we advertise
 
 Pair = tuple[str, str]
 Done = Callable[[negotiate.Negotiation, int], None]

@@ -231,6 +231,12 @@ class LiveService:
         transfer.ref = self._refs.ref(transfer.key.kind, transfer.key.value)
         self.dispatcher.submit(transfer)
 
+    def short_of_memory(self, transfer: Transfer | None) -> None:
+        """No memory for more of `transfer`: if it waits for its end before it takes a slot it takes one now, or all would wait for all."""
+        if transfer is not None and transfer.key is not None and transfer.link is None and not transfer.overdue:
+            transfer.overdue = True
+            self.dispatcher.more(transfer)
+
     def answered(self, session: Session, transfer: Transfer, status: int, heard: bool) -> None:
         """An object has its status; `heard`: its sender is still there."""
         now = self._loop.time()

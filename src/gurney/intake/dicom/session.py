@@ -86,6 +86,7 @@ class Session:
         if slab is None:
             self._pause()
             self._service.slabs.when_free(self._resume)
+            self._service.short_of_memory(self.transfer)
             return
         try:
             count = sock.recv_into(slab.view[slab.fill :])
