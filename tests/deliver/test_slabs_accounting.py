@@ -104,6 +104,26 @@ def test_more_senders_than_memory_all_get_through() -> None:
     assert member.data == {t.sop_instance: t.data for t in things}
 
 
+def test_objects_that_are_buffered_first_do_not_wait_for_each_others_memory() -> None:
+    """All memory holds objects that would be buffered to their end, and every slot is idle: slots are taken, all get through."""
+    things = [objects.study(f"buffered{n}", 1, size=3_000_000)[0] for n in range(4)]
+    member = Member(Behaviour(keep=True))
+    try:
+        with Running([member.port], member=", max_associations: 1") as route:
+            budget(route, 4)
+            opened = [Association(route.port, pdus.offers_for([t.pair]), calling=f"S{n}") for n, t in enumerate(things)]
+            senders = [Thread(target=a.sock.sendall, args=(message(a, t),)) for a, t in zip(opened, things, strict=True)]
+            for sender in senders:
+                sender.start()
+            assert [pdus.number(a.answer(), 0x900) for a in opened] == [0] * 4
+            for a in opened:
+                a.release()
+            route.healthy()
+    finally:
+        member.close()
+    assert member.data == {t.sop_instance: t.data for t in things}
+
+
 def test_who_waits_for_memory_is_served_when_another_that_waited_is_gone() -> None:
     """Two wait for a slab, the first of them leaves: the slab that comes back wakes the second."""
     first = objects.study("holds", 1, size=LARGE)[0]
