@@ -120,9 +120,12 @@ class Script:
         conn.close()
 
     def good(self, line: Line) -> None:
-        """An act: every object is stored."""
+        """An act: every object is stored, every C-ECHO answered."""
         while True:
             line.take_command()
+            if pdus.number(line.command, 0x100) == 0x0030:
+                line.conn.sendall(pdus.pdata(pdus.pdv(line.context, 3, pdus.response(line.command, 0))))
+                continue
             data = line.take_data()
             self.stored.append((pdus.text(line.command, 0x1000), data))
             line.say(0)

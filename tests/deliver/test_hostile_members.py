@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,7 +15,7 @@ from tests.deliver.script import Line, Script
 from tests.live.harness import objects, pdus
 from tests.live.harness.behaviour import Behaviour
 from tests.live.harness.member import Member
-from tests.live.harness.sender import Association
+from tests.live.harness.sender import Association, send
 from tests.live.harness.wait import until
 
 SIZE = 300_000
@@ -322,3 +326,46 @@ def test_what_cannot_be_sent_again_whole_is_not_sent_again(spare: Member, status
     finally:
         member.close()
     assert member.stored == [] and spare.data == {}
+
+
+class OneAtATime(Script):
+    """A receiver of one association: what comes beside it is turned away, in one way or another, without an AC."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        self.slot = threading.Semaphore(1)
+        self.turned_away = 0
+        super().__init__(self.good)
+
+    def _play(self, conn: socket.socket) -> None:
+        if self.slot.acquire(blocking=False):
+            try:
+                super()._play(conn)
+            finally:
+                self.slot.release()
+            return
+        self.turned_away += 1
+        with contextlib.suppress(OSError, pdus.Broken):
+            if self.how != "close at once":
+                pdus.read_pdu(conn)
+            if self.how in ("abort", "reject"):
+                conn.sendall(pdus.abort(2, 0) if self.how == "abort" else pdus.reject(2, 3, 2))
+        conn.close()
+
+
+@pytest.mark.parametrize("how", ["reject", "abort", "close", "close at once"])
+def test_a_receiver_of_one_association_is_full_never_down(how: str) -> None:
+    """Checks, questions and objects of five senders towards it: all stored, it is never called down, and it is not dialled without end."""
+    member = OneAtATime(how)
+    things = [objects.study(n, 6, size=30_000) for n in range(5)]
+    try:
+        with Running([member.port], check="dicom-echo", interval="200ms") as route:
+            with ThreadPoolExecutor(5) as threads:
+                outs = list(threads.map(lambda share: send(route.port, share, timeout=20), things))
+            assert [len(out.acked) for out in outs] == [6] * 5, outs
+            assert route.events("member.down") == []
+            assert member.turned_away < 20
+            route.healthy()
+    finally:
+        member.close()
+    assert len(member.stored) == 30

@@ -28,6 +28,7 @@ RAISE_CAP_SECONDS = limits.CAP_RETRY_MS / 1000  # a lowered cap is tried upwards
 SINGLE_IDLE_SECONDS = 5.0  # the only association of a member of cap 1 idles so long before the check takes its slot
 BUSY_SECONDS = 1.0  # between two tries while others have all its slots
 RECENT_PAIRS = 64  # pairs a new link asks for beside the one it is opened for
+TURNED_AWAY = frozenset({"rejected-busy", "refused", "aborted"})  # before an AC: what a receiver of one association does to a second
 CHECK_CALLING_AE = "GURNEY"
 VERIFICATION: Pair = ("1.2.840.10008.1.1", "1.2.840.10008.1.2")
 
@@ -261,20 +262,26 @@ class LiveMember:
         """The association never stood: full when others stand, else whoever waits is sent elsewhere."""
         self._drop(link)
         holding = [other for other in self.links if other.state == "open"]
-        if holding and outcome in ("answer-timeout", "rejected-busy"):
+        if holding and (outcome in ("answer-timeout", "rejected-busy") or (not self._multi and outcome in TURNED_AWAY)):
             self._lower_cap(len(holding))
             return
         if outcome == "rejected-busy":
             # Full with nothing of ours there: others have its slots. Objects wait, and are tried again.
             self._tell(self.tracker.traffic(outcome, self._loop.time()))
-            self._retry_at = self._loop.time() + BUSY_SECONDS
-            self._loop.call_later(BUSY_SECONDS, self.pump)
+            self._later()
             return
         self._observe_traffic(outcome)
-        if not holding:
+        if holding:
+            self._later()  # those that stand go on; another one is not tried again and again meanwhile
+        else:
             for transfer in self.waiting.drain():
                 self._hears.unreachable(self, transfer, outcome)
         self.pump()
+
+    def _later(self) -> None:
+        """No further association is dialled for a moment."""
+        self._retry_at = self._loop.time() + BUSY_SECONDS
+        self._loop.call_later(BUSY_SECONDS, self.pump)
 
     def answered(self, link: Link, transfer: Transfer, status: int, said: Command) -> None:
         """A status came; the link is idle (or already closed, when the refusal came early)."""
@@ -369,7 +376,7 @@ class LiveMember:
         self._counters.add("gurney_dicom_check_total", (self.pool, self.spec.name, outcome))
         self._counters.seconds("gurney_dicom_check_seconds", (self.pool, self.spec.name)).add(now - begun)
         still = [link for link in held if link in self.links]
-        if still and not self._multi and (core.awaiting_accept or outcome == "rejected-busy"):
+        if still and not self._multi and not core.accepted and (core.awaiting_accept or outcome in TURNED_AWAY):
             self._single(still, now)
             return
         if still and core.accepted:
