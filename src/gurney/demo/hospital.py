@@ -56,19 +56,22 @@ def listens(port: int) -> bool:
     return True
 
 
-def free_port(wanted: int, taken: set[int]) -> int:
-    """`wanted` if nobody has it, else another free one that is not in `taken`."""
-    candidates: list[int] = [wanted, *range(wanted + 100, wanted + 4000, 7)]
-    for port in candidates:
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                s.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        if port not in taken:
-            return port
-    raise DemoFailed("no free port on 127.0.0.1")
+def reserve() -> tuple[socket.socket, int]:
+    """A block of ports nobody has: (what holds it against other demos on this machine, how far it lies behind the shipped ports)."""
+    wanted = [SERVICE_PORT, *(port for _, port in ARCHIVES.values())]
+    for shift in range(0, 8000, 10):
+        held = socket.socket()
+        try:
+            held.bind(("127.0.0.1", SERVICE_PORT - 1 + shift))
+            for port in wanted:
+                with socket.socket() as s:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection of a past demo may linger
+                    s.bind(("127.0.0.1", port + shift))
+        except OSError:
+            held.close()
+            continue
+        return held, shift
+    raise DemoFailed("no free ports on 127.0.0.1")
 
 
 def shipped_document() -> str:
@@ -83,13 +86,11 @@ class Hospital:
         self.folder = Path(tempfile.mkdtemp(prefix="gurney-demo-"))
         self.state = self.folder / "state"
         self.file = self.folder / "gurney.yaml"
-        taken: set[int] = set()
-        self.ports: dict[str, int] = {}
-        for name, port in (("store", SERVICE_PORT), *((n, p) for n, (_, p) in ARCHIVES.items())):
-            self.ports[name] = free_port(port, taken)
-            taken.add(self.ports[name])
+        self._reserved, shift = reserve()
+        shipped = {"store": SERVICE_PORT, **{name: port for name, (_, port) in ARCHIVES.items()}}
+        self.ports = {name: port + shift for name, port in shipped.items()}
         self.document = shipped_document()
-        for name, port in (("store", SERVICE_PORT), *((n, p) for n, (_, p) in ARCHIVES.items())):
+        for name, port in shipped.items():
             self.document = self.document.replace(f"127.0.0.1:{port}", f"127.0.0.1:{self.ports[name]}")
         self.folders = {name: self.folder / name for name in ARCHIVES}
         self.archives: dict[str, subprocess.Popen[bytes]] = {}
@@ -221,4 +222,5 @@ class Hospital:
             if child.poll() is None and child is not self.control:
                 child.kill()
             child.wait(10)
+        self._reserved.close()
         shutil.rmtree(self.folder, ignore_errors=True)
