@@ -16,6 +16,7 @@ import uvloop
 from gurney.app.route import RouteProcess
 from gurney.compile.route import compiler
 from gurney.config import reader
+from gurney.errors import NotRunning
 from gurney.net.messages import Connection
 from tests.live.harness.wait import until
 
@@ -62,11 +63,16 @@ class Running:
         self.ended = threading.Event()
         self.process: RouteProcess
         threading.Thread(target=self._run, daemon=True).start()
-        until(lambda: (self.app / "route.sock").exists(), 10, "route.sock")
-        self.control = Connection(self.app / "route.sock")
+        self.control = until(self._connected, 10, "route.sock is listened on")
         self.control.ask({"op": "listeners", "names": [f"127.0.0.1:{self.port}"]}, [listener.fileno()])
         listener.close()
         until(lambda: self.status()["checked"], 10, "every check has had one result")
+
+    def _connected(self) -> Connection | None:
+        try:
+            return Connection(self.app / "route.sock")
+        except NotRunning:
+            return None
 
     def _run(self) -> None:
         self.process = RouteProcess(self.loop, self.app)

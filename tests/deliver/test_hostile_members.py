@@ -48,7 +48,7 @@ def test_a_positive_status_before_the_last_fragment_counts_for_nothing(spare: Me
         line.say(status)
         line.rest()
 
-    member = Script(early)
+    member = Script(early, _closes)  # from the second time on it takes the whole and says nothing
     thing = objects.study("early", 1, size=SIZE)[0]
     try:
         with Running([member.port, spare.port]) as route:
@@ -369,3 +369,34 @@ def test_a_receiver_of_one_association_is_full_never_down(how: str) -> None:
     finally:
         member.close()
     assert len(member.stored) == 30
+
+
+@pytest.mark.parametrize("how", ["release", "abort", "close", "reset", "half-close", "garbage"])
+def test_a_member_may_end_an_idle_association_as_it_likes(how: str) -> None:
+    """It ends the association after every answer: the next object goes over a new one, nothing is ambiguous, nobody is blamed."""
+
+    def act(line: Line) -> None:
+        line.take_command()
+        member.stored.append((pdus.text(line.command, 0x1000), line.take_data()))
+        line.say(0)
+        if how == "half-close":
+            line.conn.shutdown(socket.SHUT_WR)
+        elif how == "reset":
+            line.reset()
+        elif how != "close":
+            line.conn.sendall({"release": pdus.pdu(pdus.RELEASE_RQ, bytes(4)), "abort": pdus.abort(2, 0), "garbage": b"HTTP/1.1 400"}[how])
+            line.rest()
+
+    member = Script(act)
+    things = objects.study(how, 6, size=20_000)
+    try:
+        with Running([member.port]) as route:
+            a = Association(route.port, pdus.offers_for([things[0].pair]))
+            assert [a.store(t) for t in things] == [0] * 6
+            a.release()
+            assert route.count("gurney_dicom_ambiguous_total") == route.count("gurney_dicom_replays_total") == 0
+            assert route.member()["operational"] == "up"
+            route.healthy()
+    finally:
+        member.close()
+    assert member.stored == [(t.sop_instance, t.data) for t in things]

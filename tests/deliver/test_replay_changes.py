@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -218,6 +220,26 @@ def test_stop_waits_for_objects_of_a_removed_service(gate: Gate) -> None:
         assert a.status() == 0
         assert route.ended.wait(5)
         a.sock.close()
+
+
+def test_revisions_without_end_under_load_cost_nothing() -> None:
+    """Members come, go and change places while four senders send: every object is stored, no retired member keeps an association."""
+    members = [Member(Behaviour(keep=True)) for _ in range(2)]
+    a, b = (m.port for m in members)
+    things = [objects.study(f"flap{n}", 20, size=50_000) for n in range(4)]
+    try:
+        with Running([a, b], balance="study") as route, ThreadPoolExecutor(4) as threads:
+            sending = [threads.submit(send, route.port, share, timeout=20) for share in things]
+            for ports in itertools.cycle([[a], [b, a], [a, b]]):
+                route.load(document(route.port, ports, balance="study"))
+                if all(one.done() for one in sending):
+                    break
+            assert [len(one.result().acked) for one in sending] == [20] * 4
+            until(lambda: not route.inside(lambda: list(route.process._dispatcher._leaving)), 5, "no member is left that is in no revision")
+            route.healthy()
+    finally:
+        for member in members:
+            member.close()
 
 
 def test_a_document_is_a_document() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from threading import Thread
 
@@ -178,3 +179,31 @@ def test_past_the_replay_limit_memory_stays_bounded_and_a_loss_is_said() -> None
     finally:
         gate.close()
         other.close()
+
+
+@pytest.mark.parametrize("leave", ["reset", "close"])
+def test_a_sender_that_leaves_while_it_is_not_read_leaves_nothing(gate: Gate, leave: str) -> None:
+    """Its member is slower than it, so it is not read; then it is gone, its object half here: the member keeps nothing of it."""
+    thing = objects.study("paused", 1, size=30 << 20)[0]
+    with Running([gate.port]) as route:
+        a = Association(route.port, pdus.offers_for([thing.pair]))
+        data = memoryview(message(a, thing))
+        a.sock.setblocking(False)
+        sent = 0
+
+        def full() -> bool:
+            nonlocal sent
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    sent += a.sock.send(data[sent : sent + 65_536])
+            return route.inside(lambda: any(s._paused for s in route.process._services["store"].sessions))
+
+        until(full, 10, "it is not read any more")
+        assert route.status()["replay_bytes"] <= 16 * SLAB
+        if leave == "reset":
+            a.reset()
+        else:
+            a.sock.close()
+        gate.open.set()
+        route.healthy()
+    assert gate.data == []

@@ -250,13 +250,14 @@ class LiveMember:
         if sum(1 for other in self.links if other.state == "open") > 1:
             self._multi = True
         for transfer in [t for t in self.waiting if t.context in link.asked and t.context not in link.accepted]:
-            self.waiting.remove(transfer)
-            self._hears.refused_pair(self, transfer)
+            if self.waiting.remove(transfer):  # what became of the one before can have moved this one
+                self._hears.refused_pair(self, transfer)
         if not link.accepted:
             link.release()
         elif link is self._proving and self._probe is None:
             self._check(self._loop.time())
         self.pump()
+        self._dismiss(link)
 
     def failed(self, link: Link, outcome: str) -> None:
         """The association never stood: full when others stand, else whoever waits is sent elsewhere."""
@@ -291,6 +292,10 @@ class LiveMember:
         self._tell(self.tracker.traffic("ok", now))
         self._hears.answered(self, transfer, status, said)
         self.pump()
+        self._dismiss(link)
+
+    def _dismiss(self, link: Link) -> None:
+        """Nothing idles at a member that gets nothing any more."""
         if link.state == "open" and link.transfer is None and (self.retired or self.spec.override == "disable"):
             link.release()
 
