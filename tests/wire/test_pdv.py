@@ -115,13 +115,15 @@ def test_a_lead_is_the_rest_of_the_pdu() -> None:
 @pytest.mark.parametrize("payload", [False, True])
 @pytest.mark.parametrize("role", sorted(ROLES))
 def test_a_call_costs_the_same_however_many_pdus_it_brings(role: str, payload: bool) -> None:
+    called(ROLES[role](payload=payload), 3)  # Python >= 3.12 allocates once for each function when it is first profiled
     cost = {count: called(ROLES[role](payload=payload), count) for count in (3, 30, 300)}
-    assert len(set(cost.values())) == 1, cost
+    assert len({(calls, taken) for calls, taken, _kept in cost.values()}) == 1, cost
+    assert max(kept for _calls, _taken, kept in cost.values()) < 32, cost
     print(f"pdv-calls role={role} payload={payload} python_calls={cost[3][0]} events={cost[3][1]}")
 
 
-def called(caller: Caller, count: int) -> tuple[int, int]:
-    """(Python functions called, events) for one `receive` of `count` whole PDUs and a part of one."""
+def called(caller: Caller, count: int) -> tuple[int, int, int]:
+    """(Python functions called, events, memory blocks kept) for one `receive` of `count` whole PDUs and a part of one."""
     caller.feed(pdv.fragment_command(3, command(), 16384))
     pdus = bytearray(p_data(item(bytes(100))) * (count + 1))
     calls = 0
@@ -142,8 +144,7 @@ def called(caller: Caller, count: int) -> tuple[int, int]:
     data = taken[-1]
     assert isinstance(data, events.Data) and len(data.context_ids) == count + 1
     assert payload_length(data) == (100 * count + 50 if caller.upper.want_payload else 0)
-    assert kept < 32
-    return calls, len(taken)
+    return calls, len(taken), kept
 
 
 def payload_length(data: events.Data) -> int:
