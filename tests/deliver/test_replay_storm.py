@@ -29,7 +29,7 @@ class Moody:
         self.rng, self.calm = rng, calm
         self.lock = threading.Lock()
         self.stored: dict[str, list[bytes]] = {}
-        self.script = Script(self.play)
+        self.script = Script(self.play, max_length=rng.choice([512, 4096, 16384, 131072, 0]))
         self.port = self.script.port
 
     def play(self, line: Line) -> None:
@@ -88,6 +88,24 @@ STATUS = {"full": 0xA701, "fault": 0x0110, "object": 0xC001, "refused": 0x0124}
 MOODS = [*STATUS, "reset", "close", "abort", "early", "no answer", "wrong id", "warning", "twice", "release", "leave"]
 
 
+def framed(rng: random.Random, context: int, command: bytes, data: bytes, maximum: int) -> bytes:
+    """A message in PDUs of at most `maximum`: one PDV each, or now and then several, odd ones, empty ones, the command beside data."""
+    if rng.random() < 0.6:
+        return b"".join(pdus.message_pdus(context, command, data, maximum))
+    out, items, room = [], [pdus.pdv(context, 3, command)], maximum - len(command) - 6
+    at = 0
+    while at < len(data) or not at:
+        size = min(rng.choice([0, 1, 501, 4000, maximum]), len(data) - at, room - 6)
+        if size < 0 or len(items) > 3:
+            out.append(pdus.pdata(*items))
+            items, room = [], maximum
+            continue
+        at += size
+        items.append(pdus.pdv(context, 2 if at == len(data) else 0, data[at - size : at]))
+        room -= size + 6
+    return b"".join([*out, pdus.pdata(*items)])
+
+
 class Sender(threading.Thread):
     """Sends its objects one after the other, leaving in the middle now and then; `acked` are those with a positive answer."""
 
@@ -120,7 +138,7 @@ class Sender(threading.Thread):
     def one(self, a: Association, thing: objects.Thing) -> Association | None:
         a.message += 1
         command = pdus.store_rq(thing.sop_class, thing.sop_instance, a.message)
-        data = b"".join(pdus.message_pdus(a.accepted[thing.pair], command, thing.data, a.pdu_size))
+        data = framed(self.rng, a.accepted[thing.pair], command, thing.data, a.pdu_size)
         how = self.rng.random()
         if how < 0.1:
             a.sock.sendall(data[: self.rng.randrange(len(data))])
