@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -21,19 +21,22 @@ from tests.live.harness.proxy import Proxy
 from tests.live.harness.pynet import PynetdicomArchive
 from tests.live.harness.wait import free_ports
 
-PEERS = "/usr/bin:/usr/sbin:/usr/local/bin"
+PEERS = "/usr/bin:/usr/sbin:/bin:/sbin:/usr/local/bin:/usr/local/sbin"
+
+
+def unproven(why: str) -> NoReturn:
+    """Skip with `not proven: …`; with CI in the environment that is a failure."""
+    print(f"not proven: {why}", flush=True)
+    if os.environ.get("CI"):
+        pytest.fail(f"not proven: {why}")
+    pytest.skip(f"not proven: {why}")
 
 
 def needs(*programs: str) -> None:
-    """Skip with `not proven: …` when a peer is missing; with CI in the environment that is a failure."""
+    """What follows is not proven without these programs."""
     missing = [p for p in programs if shutil.which(p, path=PEERS) is None]
-    if not missing:
-        return
-    text = f"not proven: {', '.join(missing)} is not installed"
-    print(text, flush=True)
-    if os.environ.get("CI"):
-        pytest.fail(text)
-    pytest.skip(text)
+    if missing:
+        unproven(f"{', '.join(missing)} is not installed")
 
 
 class Room:

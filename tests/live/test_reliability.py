@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -16,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import Room, needs
+from tests.live.conftest import PEERS, Room, needs, unproven
 from tests.live.harness import objects, pdus
 from tests.live.harness.account import tally
 from tests.live.harness.counts import CHAOS, count, say
@@ -217,6 +218,21 @@ def test_reliability_h1_a_silent_member_is_found(room: Room) -> None:
     g.until_members("archive", lambda ms: ms["a"]["operational"] == "up")
     say("reliability-h1", acked=counts["acked"], stored=counts["stored"], sender_errors=len(out.errors), silent_member=word)
     assert (counts["acked"], counts["stored"], len(out.errors), word) == (5, 5, 0, "down")
+
+
+@pytest.mark.timeout(180)
+def test_reliability_h1_every_packet_is_lost(folder: Path) -> None:
+    """Both ways, idle and in flight, with checks too rare to help: the sockets find it, the object goes to the other member."""
+    needs("unshare", "nsenter", "ip")
+    if os.geteuid() != 0:
+        unproven("network namespaces need root")
+    argv = [str(shutil.which("unshare", path=PEERS)), "--net", sys.executable, "-m", "tests.live.harness.quiet", str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=170, env=environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(done.stdout.strip().splitlines()[-1])
+    say("reliability-h1", **figures)
+    assert (figures["warm"], figures["acked"], figures["sender_errors"]) == (1, 8, 0)
+    assert figures["on_the_other"] >= 6
 
 
 def rss(pid: int) -> int:

@@ -386,12 +386,16 @@ class Link:
             return
         if self._answer_due is not None and self._answer_due <= now:
             self.abort(then_lost="no answer in time")
-        elif self._outbox.waiting and self._watch_at <= now:
-            self._watch_at = now + WATCH_SECONDS
-            if tune.seems_dead(self._sock):
-                self._gone("no acknowledgement for 15 s")
+        elif self._watch_at <= now and self._seems_dead(now):
+            self._gone("no acknowledgement for 15 s")
         elif self.state == "open" and self.transfer is None and now - self.idle_since > IDLE_SECONDS:
             self.release()
+
+    def _seems_dead(self, now: float) -> bool:
+        """Asked of the kernel whatever is going on: bytes may wait there alone, and with TCP_USER_TIMEOUT set an idle association's
+        keepalive ends it only after that (60 s), although its probes have told long before."""
+        self._watch_at = now + WATCH_SECONDS
+        return self._sock is not None and tune.seems_dead(self._sock)
 
     def usable(self) -> bool:
         """Whether an idle, open link can still be written to; one whose peer has left is closed here."""

@@ -17,6 +17,7 @@ class Behaviour:
     """
 
     name: str = "M"
+    host: str = "127.0.0.1"
     port: int = 0
     ae_title: str | None = None
     max_length: int = 16384

@@ -36,7 +36,7 @@ class Member:
         self.out = None if journal is None else os.open(journal, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         self.sock = socket.socket()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.sock.bind(("127.0.0.1", behaviour.port))
+        self.sock.bind((behaviour.host, behaviour.port))
         self.sock.listen(128)
         self.port: int = self.sock.getsockname()[1]
         self.conns: set[socket.socket] = set()

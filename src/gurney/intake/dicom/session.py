@@ -450,7 +450,7 @@ class Session:
         if self._core.deadline is not None and self._core.deadline <= now:
             self._core.tick(now)
             self._act()
-        if self._sock is not None and self._outbox.waiting and self._watch_at <= now:
+        if self._sock is not None and self._watch_at <= now:  # idle too: its keepalive probes tell, reliability §3
             self._watch_at = now + _WATCH_SECONDS
             if tune.seems_dead(self._sock):
                 self._gone("no acknowledgement for 15 s")
