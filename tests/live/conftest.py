@@ -46,7 +46,8 @@ class Room:
         self.folder = folder
         self.things: list[Any] = []
 
-    def _keep(self, thing: Any) -> Any:
+    def keep(self, thing: Any) -> Any:
+        """`thing.close()` is called at the end."""
         self.things.append(thing)
         return thing
 
@@ -57,26 +58,26 @@ class Room:
         return g
 
     def member(self, **behaviour: Any) -> Member:
-        return self._keep(Member(Behaviour(**behaviour)))  # type: ignore[no-any-return]
+        return self.keep(Member(Behaviour(**behaviour)))  # type: ignore[no-any-return]
 
     def archive(self, name: str, **behaviour: Any) -> Archive:
         port = behaviour.pop("port", None) or free_ports(1)[0]
-        return self._keep(Archive(self.folder, Behaviour(name=name, port=port, **behaviour)))  # type: ignore[no-any-return]
+        return self.keep(Archive(self.folder, Behaviour(name=name, port=port, **behaviour)))  # type: ignore[no-any-return]
 
     def storescp(self, name: str = "storescp", **more: Any) -> StoreScp:
         needs("storescp", "dcmsend", "storescu", "echoscu")
-        return self._keep(StoreScp(self.folder, free_ports(1)[0], name, **more))  # type: ignore[no-any-return]
+        return self.keep(StoreScp(self.folder, free_ports(1)[0], name, **more))  # type: ignore[no-any-return]
 
     def orthanc(self, modalities: dict[str, list[Any]] | None = None) -> Orthanc:
         needs("Orthanc")
         dicom, http = free_ports(2)
-        return self._keep(Orthanc(self.folder, dicom, http, modalities))  # type: ignore[no-any-return]
+        return self.keep(Orthanc(self.folder, dicom, http, modalities))  # type: ignore[no-any-return]
 
     def pynetdicom(self, name: str, title: str) -> PynetdicomArchive:
-        return self._keep(PynetdicomArchive(self.folder, name, title, free_ports(1)[0]))  # type: ignore[no-any-return]
+        return self.keep(PynetdicomArchive(self.folder, name, title, free_ports(1)[0]))  # type: ignore[no-any-return]
 
     def proxy(self, target: int) -> Proxy:
-        return self._keep(Proxy(target))  # type: ignore[no-any-return]
+        return self.keep(Proxy(target))  # type: ignore[no-any-return]
 
     def port(self) -> int:
         return free_ports(1)[0]

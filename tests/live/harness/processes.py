@@ -61,6 +61,8 @@ class Child:
                 pass
         self.kill()
 
+    close = stop
+
 
 class Archive:
     """A scripted member as a process of its own, with its journal on disk."""
