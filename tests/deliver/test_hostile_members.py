@@ -15,7 +15,7 @@ from tests.deliver.script import Line, Script
 from tests.live.harness import objects, pdus
 from tests.live.harness.behaviour import Behaviour
 from tests.live.harness.member import Member
-from tests.live.harness.sender import Association, send
+from tests.live.harness.sender import Association, Refused, send
 from tests.live.harness.wait import until
 
 SIZE = 300_000
@@ -400,3 +400,32 @@ def test_a_member_may_end_an_idle_association_as_it_likes(how: str) -> None:
     finally:
         member.close()
     assert member.stored == [(t.sop_instance, t.data) for t in things]
+
+
+def test_titles_without_end_do_not_starve_objects() -> None:
+    """A receiver of one association, and eight peers that ask for associations under ever new AE titles: objects still get their turn."""
+    member = OneAtATime("reject")
+    things = objects.study("turns", 4, size=20_000)
+    over = threading.Event()
+
+    def flood(port: int, name: str) -> None:
+        count = 0
+        while not over.is_set():
+            count += 1
+            with contextlib.suppress(OSError, pdus.Broken, Refused):
+                Association(port, pdus.offers_for([(objects.MR, pdus.EXPLICIT_LE)]), calling=f"{name}{count}", timeout=5).abort()
+
+    try:
+        with Running([member.port]) as route, ThreadPoolExecutor(8) as threads:
+            assert len(send(route.port, things[:1]).acked) == 1
+            try:
+                for name in "ABCDEFGH":
+                    threads.submit(flood, route.port, name)
+                out = send(route.port, things[1:], timeout=20)
+            finally:
+                over.set()
+            assert len(out.acked) == 3, out
+            threads.shutdown()
+            route.healthy()
+    finally:
+        member.close()

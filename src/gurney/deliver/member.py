@@ -28,6 +28,7 @@ RAISE_CAP_SECONDS = limits.CAP_RETRY_MS / 1000  # a lowered cap is tried upwards
 SINGLE_IDLE_SECONDS = 5.0  # the only association of a member of cap 1 idles so long before the check takes its slot
 BUSY_SECONDS = 1.0  # between two tries while others have all its slots
 RECENT_PAIRS = 64  # pairs a new link asks for beside the one it is opened for
+TURN_SECONDS = 1.0  # in which an object that has waited half of it may have the only association between two questions
 TURNED_AWAY = frozenset({"rejected-busy", "refused", "aborted"})  # before an AC: what a receiver of one association does to a second
 CHECK_CALLING_AE = "GURNEY"
 VERIFICATION: Pair = ("1.2.840.10008.1.1", "1.2.840.10008.1.2")
@@ -80,7 +81,8 @@ class LiveMember:
         self._multi = False  # it has served two associations at once
         self._proving: Link | None = None  # held while a check looks whether a second association is served
         self._retry_at = 0.0  # it said busy with nothing of ours there: not before then
-        self.asking = Asking(loop, self._put_question, self._free_to_ask, self.pump)
+        self._objects_until = 0.0  # after a question an object has its turn, or those who ask without end would starve them
+        self.asking = Asking(loop, self._put_question, self._free_to_ask, self._question_over)
         self._raise_at = 0.0
         self._recent: dict[tuple[str, str], dict[Pair, None]] = {}
         self.pool = pool
@@ -160,7 +162,7 @@ class LiveMember:
 
     def pump(self) -> None:
         """Give idle links to those who wait, open what is missing, release what stands in the way."""
-        if self.asking.busy and self._exclusive:
+        if self.asking.busy and self._exclusive and not self._objects_first:
             self.release_idle()
             self.asking.pump()
             return
@@ -289,6 +291,7 @@ class LiveMember:
         now = self._loop.time()
         self.objects_total += 1
         self.standing.answered(now - transfer.sent_at)
+        self._objects_until = 0.0  # their turn was one object
         self._tell(self.tracker.traffic("ok", now))
         self._hears.answered(self, transfer, status, said)
         self.pump()
@@ -347,6 +350,8 @@ class LiveMember:
         """Deadlines of links, the waiting objects' patience is the dispatcher's, checks when due."""
         for link in list(self.links):
             link.tick(now)
+        if self.asking.busy:
+            self.pump()
         exclusive = self._exclusive and self.asking.asked
         if self._probe is None and not self.retired and not exclusive and (self.check_soon or self.tracker.next_check(now) <= now):
             self._check(now)
@@ -452,8 +457,17 @@ class LiveMember:
         """It may serve one association at a time: links, questions and the first check then wait for each other."""
         return self.cap <= 1 or not self._multi
 
+    @property
+    def _objects_first(self) -> bool:
+        now = self._loop.time()
+        return now < self._objects_until and any(now - t.queued_at > TURN_SECONDS / 2 and self._ready(t) for t in self.waiting)
+
+    def _question_over(self) -> None:
+        self._objects_until = self._loop.time() + TURN_SECONDS
+        self.pump()
+
     def _free_to_ask(self) -> bool:
-        return not self._exclusive or (self._probe is None and not self.links)
+        return not self._exclusive or (self._probe is None and not self.links and not self._objects_first)
 
     # -- changes
 
@@ -478,10 +492,7 @@ class LiveMember:
 
     def close(self) -> None:
         """End everything at once."""
-        self.asking.close()
-        if self._probe is not None:
-            self._probe.cancel()
-            self._probe = None
+        self.retire()
         for link in list(self.links):
             link.abort()
         self.links.clear()
