@@ -11,7 +11,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: ## all that is needed, into .venv, so that .venv/bin/gurney runs
+setup: ## all that is needed, into .venv, so that .venv/bin/gurney runs (PYTHON=python3.13 chooses the Python)
 	@tools/setup
 
 demo: setup ## a small hospital on this machine, to look at and to break (without a terminal: gurney demo --check)
@@ -52,7 +52,7 @@ chaos: setup peers check ## everything at large counts (<= 60 minutes)
 	@GURNEY_COUNTS=chaos $(PYTEST) -q -s --timeout 3600
 
 format: setup ## ruff's fixes and format
-	@.venv/bin/ruff check --quiet .-fix .
+	@.venv/bin/ruff check --quiet --fix .
 	@.venv/bin/ruff format .
 
 lock: ## requirements/*.txt anew from pyproject.toml and requirements/*.in (needs uv)
