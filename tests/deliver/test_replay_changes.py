@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ import pytest
 
 from tests.deliver.gate import Gate
 from tests.deliver.running import DOCUMENT, Running, document
+from tests.deliver.script import Line, Script
 from tests.live.harness import objects, pdus
 from tests.live.harness.behaviour import Behaviour
 from tests.live.harness.member import Member
@@ -220,6 +222,31 @@ def test_stop_waits_for_objects_of_a_removed_service(gate: Gate) -> None:
         assert a.status() == 0
         assert route.ended.wait(5)
         a.sock.close()
+
+
+def test_a_member_removed_between_two_tries_gets_no_third(member: Member) -> None:
+    """Unknown outcome at a, a is gone, then removed before its next try: b gets the object, whatever listens where a was."""
+
+    def takes_and_goes(line: Line) -> None:
+        line.take_command()
+        line.take_data()
+        script.sock.shutdown(socket.SHUT_RDWR)
+        script.sock.close()
+
+    script = Script(takes_and_goes)
+    thing = objects.study("third", 1, size=20_000)[0]
+    with Running([script.port, member.port]) as route:
+        a = Association(route.port, pdus.offers_for([thing.pair]))
+        a.sock.sendall(parts(a, thing))
+        until(lambda: route.inside(lambda: any(t.ambiguous_refusals for t in route.process._dispatcher._of)), 5, "the next try was refused")
+        silent = socket.create_server(("127.0.0.1", script.port))
+        route.load(document(route.port, [member.port]).replace("a: {", "b: {"))
+        assert a.status() == 0
+        a.release()
+        silent.close()
+        route.healthy()
+        assert route.count("gurney_dicom_possible_duplicates_total") == 1
+    assert member.data == {thing.sop_instance: thing.data}
 
 
 def test_revisions_without_end_under_load_cost_nothing() -> None:

@@ -158,8 +158,14 @@ class Dispatcher:
             self.pins.set(pool.spec.name, transfer.ref, chosen, self._loop.time())
             self._counters.add("gurney_dicom_repins_total", (pool.spec.name, cause))
             self._log.info("study.repinned", study_ref=transfer.ref, pool=pool.spec.name, member=chosen, was=old, cause=cause)
-            if transfer in self._of and not transfer.answered:
-                self._assign(pool, transfer, chosen)
+            now = self._of.get(transfer)
+            if now is None or transfer.answered:
+                return
+            live = now.members.get(chosen)
+            if live is None or live.retired:
+                self._choose(transfer)  # a new revision came meanwhile
+            else:
+                self._assign(now, transfer, chosen)
 
         self._ledger.repin(pool.spec.name, transfer.ref, old, new, time.time(), written)
 
@@ -179,6 +185,8 @@ class Dispatcher:
         member = pool.members[name]
         transfer.member = member
         transfer.link = None
+        if member.retired and member not in self._leaving:
+            self._leaving.append(member)  # its deadlines are looked at as long as it has an object
         member.enqueue(transfer)
 
     def _nobody(self, pool: LivePool, transfer: Transfer) -> None:
@@ -289,12 +297,9 @@ class Dispatcher:
             transfer.tried[name] = TRIED_OUT
             self._replay(transfer, name, "outcome unknown")
         elif refused:
-            self._loop.call_later(RETRY_SECONDS, self._once_more, pool, transfer, name)
+            transfer.member = None
+            self._loop.call_later(RETRY_SECONDS, lambda: self._again(member, transfer, refused=False))
         else:
-            self._once_more(pool, transfer, name)
-
-    def _once_more(self, pool: LivePool, transfer: Transfer, name: str) -> None:
-        if transfer in self._of and not transfer.answered:
             self._assign(pool, transfer, name)
 
     def unreachable(self, member: LiveMember, transfer: Transfer, why: str) -> None:
@@ -364,7 +369,7 @@ class Dispatcher:
         for transfer in [t for t in self._of if t.ambiguous and not t.duplicate and now - t.ambiguous_since > AMBIGUOUS_SECONDS]:
             if transfer.link is not None and transfer.link.sent_all:
                 transfer.link.abort(then_lost=f"no answer within {AMBIGUOUS_SECONDS:g} s of the first loss")
-        self._leaving = [member for member in self._leaving if member.links]
+        self._leaving = [member for member in self._leaving if member.links or member.waiting]
         for member in [*(member for pool in self.pools.values() for member in pool.members.values()), *self._leaving]:
             member.tick(now)
             for transfer in [t for t in member.waiting if now - t.queued_at > WAIT_SECONDS]:
@@ -374,6 +379,9 @@ class Dispatcher:
     def replace(self, pools: Mapping[str, LivePool]) -> None:
         """A new revision's pools; objects that wait where nothing may go any more are placed again."""
         old, self.pools = self.pools, dict(pools)
+        for transfer, pool in self._of.items():
+            if transfer.member is None:  # between two members: the next one is of this revision, if its pool still is
+                self._of[transfer] = self.pools.get(pool.spec.name, pool)
         kept = {id(member) for pool in self.pools.values() for member in pool.members.values()}
         for pool in old.values():
             for member in pool.members.values():
