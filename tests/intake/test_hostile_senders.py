@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deliver.gate import Gate
-from tests.deliver.running import Running
+from tests.deliver.running import Running, document
 from tests.live.harness import objects, pdus
 from tests.live.harness.behaviour import Behaviour
 from tests.live.harness.member import Member
@@ -178,6 +178,18 @@ def test_commands_that_are_no_store_are_answered_honestly(member: Member) -> Non
             a.sock.close()
         route.healthy()
     assert list(member.data) == [thing.sop_instance]
+
+
+def test_associations_are_counted_out_as_they_were_counted_in(member: Member) -> None:
+    """A revision names another title while an association stands: no number of associations is left, or below nothing."""
+    thing = objects.study("label", 1)[0]
+    with Running([member.port]) as route:
+        a = Association(route.port, pdus.offers_for([thing.pair]), calling="CT1")
+        text = document(route.port, [member.port])
+        route.load(text.replace("127.0.0.0/8", "CT1@127.0.0.0/8"))
+        a.release()
+        route.healthy()
+        assert {cell["value"] for cell in route.status()["counters"]["gurney_dicom_associations"]} == {0}
 
 
 def test_unproven_connections_make_room_for_each_other(member: Member) -> None:

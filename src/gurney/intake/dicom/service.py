@@ -57,6 +57,7 @@ class LiveService:
         self.log = log
         self.counters = counters
         self.sessions: set[Session] = set()
+        self._labels: dict[Session, tuple[str, str]] = {}  # under which each association was counted in; titles change with revisions
         self.admission = Admission()
         self.associations_total = self.objects_total = self.bytes_total = self.unreadable = self.failures = 0
         self.rejects: Counter[str] = Counter()
@@ -143,7 +144,7 @@ class LiveService:
         self.admission.left(session)
         self.admission.associated(session.source, session.calling_ae)
         self.associations_total += 1
-        label = (self.name, self.title(session.calling_ae))
+        label = self._labels[session] = (self.name, self.title(session.calling_ae))
         self.counters.add("gurney_dicom_associations_total", label)
         self.counters.add("gurney_dicom_associations", label)
         self.log.debug("association.opened", service=self.name, calling_ae=session.calling_ae, peer=session.address)
@@ -194,7 +195,7 @@ class LiveService:
         self.admission.left(session)
         if session.associated:
             self.admission.ended(session.source, session.calling_ae)
-            self.counters.add("gurney_dicom_associations", (self.name, self.title(session.calling_ae)), -1)
+            self.counters.add("gurney_dicom_associations", self._labels.pop(session), -1)
 
     def echo_status(self) -> int:
         """What a C-ECHO hears: 0000 while the service accepts, or under `echo: pool` while a member is up."""
