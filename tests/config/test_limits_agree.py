@@ -42,7 +42,7 @@ ELSEWHERE = {
     "MEMBER_ANSWER_MS": "deliver.link:ANSWER_SECONDS",
     "MEMBER_IDLE_MS": "deliver.link:IDLE_SECONDS",
     "ACK_WATCH_MS": "deliver.link:WATCH_SECONDS",
-    "CAP_RETRY_MS": "deliver.member:RAISE_CAP_SECONDS",
+    "CAP_RETRY_MS": "deliver.checking:RAISE_CAP_SECONDS",
     "HELD_BEFORE_SLOT": "deliver.member:READ_AHEAD",
     "CAPABILITY_ASK_MS": "intake.dicom.negotiation:ASK_SECONDS",
     "UNASSOCIATED_AGE_MS": "intake.dicom.admission:YOUNG_SECONDS",

@@ -87,7 +87,9 @@ class RouteProcess:
             self._troubles["RecordLost"] = (f"{self._record.lost} groups written before are gone from the record", self._since)
             self._log.error("record.lost", path=str(folder), count=self._record.lost)
         pins, words = self._remembered()
-        self._dispatcher = Dispatcher(loop, Capabilities(words, self._learnt), pins, self._ledger, self._refs, self._log, self._counters)
+        self._dispatcher = Dispatcher(
+            loop, Capabilities(words, self._learnt, loop.time), pins, self._ledger, self._refs, self._log, self._counters
+        )
         self._services: dict[str, LiveService] = {}
         self._leaving: list[LiveService] = []  # no longer in the document, their associations end between objects
         self._control = Answering(loop, folder / "route.sock", self._operations())
@@ -265,7 +267,7 @@ class RouteProcess:
                 "generation": self._generation,
                 "pid": os.getpid(),
                 "since": self._since,
-                "checked": self._table is not None and all(member.settled for member in members),
+                "checked": self._table is not None and all(member.checking.settled for member in members),
                 "services": {name: service.seen(now) for name, service in self._services.items()},
                 "pools": {name: pool.seen() for name, pool in pools.items()},
                 "replay_bytes": self._slabs.leased,

@@ -1,4 +1,4 @@
-"""The one place for a member at work: its links, its slots, who waits for them, and what its checks say."""
+"""The one place for a member at work: its links, its slots, and who waits for them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gurney.config import limits
 from gurney.config.document import Member
 from gurney.deliver.asking import Asking
 from gurney.deliver.capabilities import Capabilities, Pair
+from gurney.deliver.checking import ANY_CALLED_AE, TURNED_AWAY, Checking
 from gurney.deliver.link import Link, Receiver
 from gurney.deliver.transfer import Transfer
 from gurney.deliver.waiting import Waiting
@@ -24,14 +25,9 @@ from gurney.telemetry.counters import Counters
 from gurney.wire.dicom.command import Command
 
 READ_AHEAD = limits.HELD_BEFORE_SLOT  # bytes of an object not yet whole that are buffered before it may take a contended slot
-RAISE_CAP_SECONDS = limits.CAP_RETRY_MS / 1000  # a lowered cap is tried upwards so often
-SINGLE_IDLE_SECONDS = 5.0  # the only association of a member of cap 1 idles so long before the check takes its slot
 BUSY_SECONDS = 1.0  # between two tries while others have all its slots
 RECENT_PAIRS = 64  # pairs a new link asks for beside the one it is opened for
 TURN_SECONDS = 1.0  # in which an object that has waited half of it may have the only association between two questions
-TURNED_AWAY = frozenset({"rejected-busy", "refused", "aborted"})  # before an AC: what a receiver of one association does to a second
-CHECK_CALLING_AE = "GURNEY"
-VERIFICATION: Pair = ("1.2.840.10008.1.1", "1.2.840.10008.1.2")
 
 
 class Hears(Protocol):
@@ -76,14 +72,10 @@ class LiveMember:
         self._capabilities = capabilities
         self._receiver = receiver
         self._hangups = hangups
-        self._counters = counters
-        self._probe: Probe | None = None
-        self._multi = False  # it has served two associations at once
-        self._proving: Link | None = None  # held while a check looks whether a second association is served
+        self.checking = Checking(loop, self, capabilities, counters)
         self._retry_at = 0.0  # it said busy with nothing of ours there: not before then
         self._objects_until = 0.0  # after a question an object has its turn, or those who ask without end would starve them
         self.asking = Asking(loop, self._put_question, self._free_to_ask, self._question_over)
-        self._raise_at = 0.0
         self._recent: dict[tuple[str, str], dict[Pair, None]] = {}
         self.pool = pool
         self.spec = spec
@@ -97,7 +89,6 @@ class LiveMember:
         self.objects_total = 0
         self.failures_total = 0
         self.last_outcome = ""
-        self.check_soon = False
 
     # -- what others see
 
@@ -144,7 +135,7 @@ class LiveMember:
 
     def filled(self, why: str) -> None:
         """It answered that it has no room: full, until a check passes."""
-        self._tell(self.tracker.filled(self._loop.time(), why))
+        self.tell(self.tracker.filled(self._loop.time(), why))
 
     # -- objects
 
@@ -171,7 +162,7 @@ class LiveMember:
         for link in list(self.links):
             if link.state == "open" and link.transfer is None:
                 self._serve(link)
-        if not self.waiting or self._loop.time() < self._retry_at or (self._exclusive and self._probe is not None and not self.links):
+        if not self.waiting or self._loop.time() < self._retry_at or (self._exclusive and self.checking.running and not self.links):
             return
         ready = [transfer for transfer in self.waiting if self._ready(transfer)]
         opening = sum(1 for link in self.links if link.state in ("dialling", "associating"))
@@ -218,14 +209,20 @@ class LiveMember:
 
     def _open(self, first: Transfer) -> None:
         key = self.key_for(first)
-        recent = self._recent.setdefault(key, {})
+        recent = self._recent[key] = self._recent.pop(key, {})  # the key last used stands last
         for pair in (*self._capabilities.worth_asking(self.spec, first.calling_ae, first.pairs), first.context):
             recent.pop(pair, None)
             recent[pair] = None
         while len(recent) > RECENT_PAIRS:
             recent.pop(next(iter(recent)))
         pairs = list(reversed(recent))  # what is wanted now comes first
-        self.links.append(Link(self._loop, self, self._receiver, self._hangups, (self.spec.host, self.spec.port), key, pairs))
+        self.dial(key, pairs)
+
+    def dial(self, key: tuple[str, str], pairs: list[Pair]) -> Link:
+        """Begin an association with AE titles `key` (calling, called) that asks for `pairs`."""
+        link = Link(self._loop, self, self._receiver, self._hangups, (self.spec.host, self.spec.port), key, pairs)
+        self.links.append(link)
+        return link
 
     def _make_room(self, ready: list[Transfer]) -> None:
         """At the cap with idle links that fit none of those that could go: one is released, and `closed` pumps again."""
@@ -249,15 +246,13 @@ class LiveMember:
         """The association stands: its words about pairs are learnt."""
         self.peer_maximum = link.peer_maximum or self.peer_maximum
         self._capabilities.learn(self.spec, link.key[0], {pair: pair in link.accepted for pair in link.asked})
-        if sum(1 for other in self.links if other.state == "open") > 1:
-            self._multi = True
         for transfer in [t for t in self.waiting if t.context in link.asked and t.context not in link.accepted]:
             if self.waiting.remove(transfer):  # what became of the one before can have moved this one
                 self._hears.refused_pair(self, transfer)
         if not link.accepted:
             link.release()
-        elif link is self._proving and self._probe is None:
-            self._check(self._loop.time())
+        else:
+            self.checking.opened(link)
         self.pump()
         self._dismiss(link)
 
@@ -265,12 +260,12 @@ class LiveMember:
         """The association never stood: full when others stand, else whoever waits is sent elsewhere."""
         self._drop(link)
         holding = [other for other in self.links if other.state == "open"]
-        if holding and (outcome in ("answer-timeout", "rejected-busy") or (not self._multi and outcome in TURNED_AWAY)):
-            self._lower_cap(len(holding))
+        if holding and (outcome in ("answer-timeout", "rejected-busy") or (not self.checking.multi and outcome in TURNED_AWAY)):
+            self.lower_cap(len(holding))
             return
         if outcome == "rejected-busy":
             # Full with nothing of ours there: others have its slots. Objects wait, and are tried again.
-            self._tell(self.tracker.traffic(outcome, self._loop.time()))
+            self.tell(self.tracker.traffic(outcome, self._loop.time()))
             self._later()
             return
         self._observe_traffic(outcome)
@@ -292,7 +287,7 @@ class LiveMember:
         self.objects_total += 1
         self.standing.answered(now - transfer.sent_at)
         self._objects_until = 0.0  # their turn was one object
-        self._tell(self.tracker.traffic("ok", now))
+        self.tell(self.tracker.traffic("ok", now))
         self._hears.answered(self, transfer, status, said)
         self.pump()
         self._dismiss(link)
@@ -319,14 +314,20 @@ class LiveMember:
         self._drop(link)
         self.pump()
 
+    def _drop(self, link: Link) -> None:
+        if link in self.links:
+            self.links.remove(link)
+        self.checking.dropped(link)
+
     def _observe_traffic(self, outcome: str) -> None:
         self.failures_total += 1
         self.standing.failed(self._loop.time())
         self.last_outcome = outcome
-        self.check_soon = True
-        self._tell(self.tracker.traffic(outcome, self._loop.time()))
+        self.checking.soon = True
+        self.tell(self.tracker.traffic(outcome, self._loop.time()))
 
-    def _tell(self, change: Change | None) -> None:
+    def tell(self, change: Change | None) -> None:
+        """The operational word changed; a member that is down keeps nothing."""
         if change is None:
             return
         self._hears.changed(self, change)
@@ -338,100 +339,36 @@ class LiveMember:
         for transfer in stranded:
             self._hears.unreachable(self, transfer, self.tracker.why)
 
-    def _lower_cap(self, to: int) -> None:
+    def lower_cap(self, to: int) -> None:
+        """It serves no more than the `to` associations it holds: full, not down."""
         self.cap = max(1, to)
-        self._raise_at = self._loop.time() + RAISE_CAP_SECONDS
+        self.checking.lowered()
         self.last_outcome = "rejected-busy"
         self.pump()
 
     # -- checks
 
     def tick(self, now: float) -> None:
-        """Deadlines of links, the waiting objects' patience is the dispatcher's, checks when due."""
+        """Deadlines of links and checks when due; the waiting objects' patience is the dispatcher's."""
         for link in list(self.links):
             link.tick(now)
         if self.asking.busy:
             self.pump()
-        exclusive = self._exclusive and self.asking.asked
-        if self._probe is None and not self.retired and not exclusive and (self.check_soon or self.tracker.next_check(now) <= now):
-            self._check(now)
+        if not self.retired and not (self._exclusive and self.asking.asked):
+            self.checking.tick(now)
 
-    def _check(self, now: float) -> None:
-        raising = self.cap < self.spec.max_associations and now >= self._raise_at
-        self.check_soon = False
-        if self.links and self.cap <= 1 and not raising:
-            # A receiver of one association at work: traffic counts as the check. What idles gives its slot to the check.
-            if all(link.transfer is None and now - link.idle_since > SINGLE_IDLE_SECONDS for link in self.links):
-                self.release_idle()
-            return
-        self.tracker.begun(now)
-        check = self.spec.check
-        calling = self.spec.calling_ae or CHECK_CALLING_AE
-        core = CHECKS[check.kind](
-            calling_ae=calling,
-            called_ae=self.spec.ae_title or "ANY-SCP",
-            pairs=(VERIFICATION, *check.expect_contexts),
-            timeout=check.timeout_ms / 1000,
-            now=now,
-        )
-        held = list(self.links)
-        self._probe = Probe(
-            self._loop, self.spec.host, self.spec.port, core, check.timeout_ms / 1000, lambda: self._checked(core, now, held)
-        )
-
-    def _checked(self, core: Check, begun: float, held: list[Link]) -> None:
-        self._probe = None
-        now = self._loop.time()
-        outcome = core.outcome or "answer-timeout"
-        self._counters.add("gurney_dicom_check_total", (self.pool, self.spec.name, outcome))
-        self._counters.seconds("gurney_dicom_check_seconds", (self.pool, self.spec.name)).add(now - begun)
-        still = [link for link in held if link in self.links]
-        if still and not self._multi and not core.accepted and (core.awaiting_accept or outcome in TURNED_AWAY):
-            self._single(still, now)
-            return
-        if still and core.accepted:
-            self._multi = True
-            self._release_proof()
-            if self.cap < self.spec.max_associations:
-                self.cap = min(self.spec.max_associations, max(self.cap, len(still)) + 1)
-                self._raise_at = now + RAISE_CAP_SECONDS
+    def found(self, outcome: str, detail: str) -> None:
+        """A check has found `outcome`."""
         self.last_outcome = outcome
-        if core.accepted:
-            self._capabilities.learn(self.spec, CHECK_CALLING_AE, core.accepted)
-        self._tell(self.tracker.observe(outcome, now, core.detail or f"{self.spec.check.kind} {1000 * (now - begun):.0f} ms"))
-        if core.accepted and not self._multi and not self.links and self.cap > 1 and not self.waiting:
-            self._prove()
-        self.pump()
-
-    def _prove(self) -> None:
-        """Hold one association and check beside it: known before the first object comes is whether a silent member is full or gone."""
-        key = (self.spec.calling_ae or CHECK_CALLING_AE, self.spec.ae_title or "ANY-SCP")
-        self.links.append(Link(self._loop, self, self._receiver, self._hangups, (self.spec.host, self.spec.port), key, [VERIFICATION]))
-        self._proving = self.links[-1]
-
-    def _single(self, held: list[Link], now: float) -> None:
-        """No AC while we hold an association there: a single-process receiver at work, full and not down."""
-        self._lower_cap(len(held))
-        self.tracker.observe("answer-timeout", now, "serves one association at a time, ours", busy=True)
-        if all(link.transfer is None for link in held):
-            self.release_idle()
-            self.check_soon = True
+        self.tell(self.tracker.observe(outcome, self._loop.time(), detail))
 
     @property
-    def settled(self) -> bool:
-        """Checks have had a result, and whether it serves more than one association is known or cannot be."""
-        return self.tracker.first_result_seen and self._proving is None
-
-    def _drop(self, link: Link) -> None:
-        if link in self.links:
-            self.links.remove(link)
-        if link is self._proving:
-            self._proving = None
-
-    def _release_proof(self) -> None:
-        if self._proving is not None and self._proving in self.links:
-            self._proving.release()
-        self._proving = None
+    def in_use(self) -> tuple[tuple[str, str], tuple[Pair, ...]] | None:
+        """The AE titles (calling, called) last used here and the pairs sent under them."""
+        if not self._recent:
+            return None
+        key, recent = next(reversed(self._recent.items()))
+        return key, tuple(recent)
 
     # -- questions
 
@@ -442,7 +379,7 @@ class LiveMember:
 
     def _put_question(self, calling: str, pairs: tuple[Pair, ...], within: float, answered: Callable[[Check], None]) -> None:
         core = CHECKS["dicom-associate"](
-            calling_ae=calling, called_ae=self.spec.ae_title or "ANY-SCP", pairs=pairs, timeout=within, now=self._loop.time()
+            calling_ae=calling, called_ae=self.spec.ae_title or ANY_CALLED_AE, pairs=pairs, timeout=within, now=self._loop.time()
         )
 
         def learnt() -> None:
@@ -455,7 +392,7 @@ class LiveMember:
     @property
     def _exclusive(self) -> bool:
         """It may serve one association at a time: links, questions and the first check then wait for each other."""
-        return self.cap <= 1 or not self._multi
+        return self.cap <= 1 or not self.checking.multi
 
     @property
     def _objects_first(self) -> bool:
@@ -467,7 +404,7 @@ class LiveMember:
         self.pump()
 
     def _free_to_ask(self) -> bool:
-        return not self._exclusive or (self._probe is None and not self.links and not self._objects_first)
+        return not self._exclusive or (not self.checking.running and not self.links and not self._objects_first)
 
     # -- changes
 
@@ -485,9 +422,7 @@ class LiveMember:
         """No longer in the document: what is in flight ends, then nothing is left."""
         self.retired = True
         self.asking.close()
-        if self._probe is not None:
-            self._probe.cancel()
-            self._probe = None
+        self.checking.cancel()
         self.release_idle()
 
     def close(self) -> None:
