@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.live.conftest import Room
+from tests.live.conftest import Room, needs
 from tests.live.harness import dcmtk, objects
 from tests.live.harness.account import tally
 from tests.live.harness.counts import count, say
@@ -105,6 +105,7 @@ CASES: dict[str, dict[str, Any]] = {
 
 def test_dicom_36_outcomes_in_words(room: Room) -> None:
     """C-ECHO is answered 0000 with every member down; eight scripted members and a closed port give words that differ."""
+    needs("echoscu")
     members = {word: room.member(**behaviour) for word, behaviour in CASES.items()}
     pool = {w: at(m.port) for w, m in members.items()} | {"refused": at(room.port())}
     port, other = room.port(), room.port()
