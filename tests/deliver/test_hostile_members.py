@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.deliver.gate import Gate
 from tests.deliver.running import Running
 from tests.deliver.script import Line, Script
 from tests.live.harness import objects, pdus
@@ -427,5 +428,59 @@ def test_titles_without_end_do_not_starve_objects() -> None:
             assert len(out.acked) == 3, out
             threads.shutdown()
             route.healthy()
+    finally:
+        member.close()
+
+
+@pytest.mark.parametrize("check", ["tcp", "dicom-echo"])
+def test_a_member_called_down_gives_up_what_it_holds(spare: Member, check: str) -> None:
+    """Nobody listens there any more while it holds an object without answering: once its checks say so the object goes to the next."""
+    gate = Gate()
+    thing = objects.study("called-down", 1)[0]
+    try:
+        with Running([gate.port, spare.port], check=check, interval="200ms", fall=2) as route:
+            a = Association(route.port, pdus.offers_for([thing.pair]), timeout=20)
+            a.message = 1
+            command = pdus.store_rq(thing.sop_class, thing.sop_instance, 1)
+            a.sock.sendall(b"".join(pdus.message_pdus(a.accepted[thing.pair], command, thing.data, a.pdu_size)))
+            assert gate.begun.wait(5)
+            gate.sock.shutdown(socket.SHUT_RDWR)
+            gate.sock.close()
+            assert a.status() == 0
+            assert route.member()["operational"] == "down"
+            a.release()
+            route.healthy()
+    finally:
+        gate.close()
+    assert spare.data == {thing.sop_instance: thing.data}
+
+
+def test_no_answer_in_time_is_an_unknown_outcome(spare: Member) -> None:
+    """Its time to answer passes, twice: then the next member, named a possible duplicate."""
+
+    def never(line: Line) -> None:
+        line.take_command()
+        line.take_data()
+        line.rest()
+
+    def pass_by() -> None:
+        for transfer in route.process._dispatcher._of:
+            if transfer.link is not None and transfer.link.sent_all and transfer.attempts[-1].member == "a":
+                transfer.link._answer_due = 0.0
+
+    member = Script(never)
+    thing = objects.study("never", 1)[0]
+    try:
+        with Running([member.port, spare.port]) as route:
+            a = Association(route.port, pdus.offers_for([thing.pair]))
+            a.message = 1
+            command = pdus.store_rq(thing.sop_class, thing.sop_instance, 1)
+            a.sock.sendall(b"".join(pdus.message_pdus(a.accepted[thing.pair], command, thing.data, a.pdu_size)))
+            until(lambda: route.inside(pass_by) or spare.data, 10, "the next member has it")
+            assert a.status() == 0
+            a.release()
+            route.healthy()
+            assert route.count("gurney_dicom_ambiguous_total") >= 2
+            assert route.count("gurney_dicom_possible_duplicates_total") == 1
     finally:
         member.close()

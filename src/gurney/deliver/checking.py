@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 RAISE_CAP_SECONDS = limits.CAP_RETRY_MS / 1000  # a lowered cap is tried upwards so often
 SINGLE_IDLE_SECONDS = 5.0  # the only association of a member of cap 1 idles so long before the check takes its slot
-TURNED_AWAY = frozenset({"rejected-busy", "refused", "aborted"})  # before an AC: what a receiver of one association does to a second
+TURNED_AWAY = frozenset({"rejected-busy", "aborted"})  # before an AC: what a receiver of one association does to a second
 CALLING_AE = "GURNEY"
 ANY_CALLED_AE = "ANY-SCP"
 VERIFICATION: Pair = ("1.2.840.10008.1.1", "1.2.840.10008.1.2")
