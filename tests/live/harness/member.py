@@ -49,7 +49,6 @@ class Member:
                 conn, _ = self.sock.accept()
             except OSError:
                 return
-            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.conns.add(conn)
             threading.Thread(target=Connection(self, conn).run, daemon=True).start()
 
@@ -94,6 +93,7 @@ class Connection:
 
     def run(self) -> None:
         try:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # fails on a connection that was reset already
             self._serve()
         except (OSError, Broken, struct.error, KeyError):
             pass

@@ -67,19 +67,23 @@ class Proxy:
             except OSError:
                 return
             self.connections += 1
-            try:
-                far = socket.create_connection(("127.0.0.1", self.target), timeout=5)
-            except OSError:
-                near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                near.close()
-                continue
+            threading.Thread(target=self._join, args=(near,), daemon=True).start()
+
+    def _join(self, near: socket.socket) -> None:
+        """Connects onwards and starts both directions; a target that is not there is felt as RST."""
+        try:
+            far = socket.create_connection(("127.0.0.1", self.target), timeout=5)
             far.settimeout(None)
             for s in (near, far):
                 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            pair = (near, far)
-            self.pairs.add(pair)
-            threading.Thread(target=self._pump, args=(near, far, True, pair), daemon=True).start()
-            threading.Thread(target=self._pump, args=(far, near, False, pair), daemon=True).start()
+        except OSError:
+            near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            near.close()
+            return
+        pair = (near, far)
+        self.pairs.add(pair)
+        threading.Thread(target=self._pump, args=(near, far, True, pair), daemon=True).start()
+        threading.Thread(target=self._pump, args=(far, near, False, pair), daemon=True).start()
 
     def _pump(self, source: socket.socket, sink: socket.socket, up: bool, pair: tuple[socket.socket, socket.socket]) -> None:
         try:
