@@ -63,7 +63,7 @@ def head(args: argparse.Namespace) -> list[str]:
         "## DICOM relay, loopback",
         "",
         f"gurney {gurney.__version__}, {haproxy_version()} (nbthread {os.cpu_count()}), Python {platform.python_version()}, "
-        f"Linux {platform.release()}, {os.cpu_count()} cores shared by generator, path and sink. The receiver advertises "
+        f"Linux {platform.release()}, {os.cpu_count()} cores shared by generator, path and sink, load average {os.getloadavg()[0]:.1f} before the first figure. The receiver advertises "
         f"{args.pdu >> 10} KiB PDUs; TCP_NODELAY at generator and sink, no QUICKACK there; peers start fresh for every figure. "
         f"Medians of {args.rounds} rounds, order turning; ratios of neighbours in time. Every object's sha256 was found at the sink, "
         "else the cell is void.",
@@ -104,8 +104,9 @@ def main() -> int:
         print("\n".join(profile(args)))
         return 0
     paths = args.paths.split(",")
+    above = head(args)
     results = [run(cell, paths, args.rounds, say) for cell in cells(args) if args.only in cell.title]
-    print("\n".join([*head(args), *table(results, paths)]))
+    print("\n".join([*above, *table(results, paths)]))
     print("\n".join(["", *weak(results, paths)]))
     faults = [f for r in results for f in r.faults]
     for fault in faults:
