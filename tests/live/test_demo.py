@@ -40,7 +40,8 @@ def test_demo_check_loses_nothing(folder: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_demo_interrupted_leaves_nothing(folder: Path, number: int) -> None:
     """Ctrl-C and SIGTERM in the middle: everything stops, the folder is gone."""
-    argv = [sys.executable, "-m", "gurney", "demo", "--check"]
+    # A shell gives its background jobs an ignored SIGINT, and `make test` may be one.
+    argv = ["env", "--default-signal=INT", sys.executable, "-m", "gurney", "demo", "--check"]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environment(TMPDIR=str(folder)), start_new_session=True) as demo:
         assert demo.stderr is not None
         for line in demo.stderr:
