@@ -349,7 +349,7 @@ class Dispatcher:
         if pool is not None and transfer.key is not None and transfer.key.pinned:
             self.pins.touch(pool.spec.name, transfer.ref, self._loop.time(), transfer.attempts[-1].member if stored else None)
             self._ledger.touch(pool.spec.name, transfer.ref, time.time())
-        if transfer.ambiguous:
+        if transfer.ambiguous and (stored or said is not None):  # a refusal of ours says nothing of what the member has
             same = bool(transfer.attempts) and transfer.attempts[-1].member == transfer.ambiguous_at
             outcome = "refused" if not stored else "stored" if same else "duplicate"
             self._ledger.settle(self._object_ref(transfer), transfer.ambiguous_at, outcome)

@@ -22,6 +22,7 @@ OWN_MAXIMUM = limits.OWN_MAXIMUM_LENGTH  # what we advertise (dicom.md §2)
 ANSWER_SECONDS = limits.MEMBER_ANSWER_MS / 1000  # plus 1 s per 10 MiB
 IDLE_SECONDS = limits.MEMBER_IDLE_MS / 1000  # then released, never aborted
 WATCH_SECONDS = limits.ACK_WATCH_MS / 1000  # between two looks at TCP_INFO while bytes wait
+PENDING = (0xFF00, 0xFF01)  # of queries only: whoever sends a C-STORE would wait for another answer (PS3.7 §9.1.1.4)
 MAX_CONTEXTS = 128
 
 Pair = tuple[str, str]  # abstract syntax, transfer syntax
@@ -174,7 +175,7 @@ class Link:
             return
         if lead:
             self._outbox.add(pdv.header(lead))
-        pdv.patch(run.slab.buffer, run.context_ids, context_id)
+        pdv.patch(run.slab.view, run.context_ids, context_id)
         self._outbox.add(view)
 
     def _flush(self) -> None:
@@ -314,6 +315,9 @@ class Link:
             return
         if data_set:  # passed on, its sender would wait for what cannot come (PS3.7 §9.3.1.2: none)
             self._breach("an answer that announces a data set")
+            return
+        if answer.status in PENDING:
+            self._breach("a pending status")
             return
         if not self.sent_all and classify(answer.status) in ("success", "warning"):
             self._breach("success before the last fragment")

@@ -70,11 +70,16 @@ def listen(path: Path) -> socket.socket:
     """
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
+        fresh = path.with_name(path.name + ".new")
         remove(path)
+        remove(fresh)
+        if os.path.lexists(path):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         os.fchmod(sock.fileno(), 0o600)  # unix_bind() takes the file's mode from the socket's inode: there is no moment with another mode
-        with address(path) as place:
+        with address(fresh) as place:
             sock.bind(place)
         sock.listen(BACKLOG)
+        fresh.rename(path)  # whoever sees the file can connect
     except OSError as problem:
         sock.close()
         raise SocketsUnusable(f"cannot listen on {path}: {problem.strerror}") from problem

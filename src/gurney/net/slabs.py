@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 
 from gurney.config import limits
@@ -17,11 +18,10 @@ class Slab:
     `holders` counts who needs it: whoever receives into it, and every run of an object that may be sent from it (again).
     """
 
-    __slots__ = ("buffer", "fill", "holders", "view")
+    __slots__ = ("fill", "holders", "view")
 
     def __init__(self) -> None:
-        self.buffer = bytearray(SLAB)
-        self.view = memoryview(self.buffer)
+        self.view = memoryview(mmap.mmap(-1, SLAB))  # pages cost memory only where bytes have come
         self.fill = 0
         self.holders = 0
 

@@ -118,7 +118,7 @@ class Session:
         memory = self._memory
         try:
             while self._sock is not None and (slab := memory.slab) is not None:
-                taken = self._core.receive(slab.buffer, memory.position, slab.fill, self._loop.time())
+                taken = self._core.receive(slab.view, memory.position, slab.fill, self._loop.time())
                 moved = taken != memory.position
                 memory.position = taken
                 if not self._act(slab) and not moved:
