@@ -21,7 +21,7 @@ class Slab:
     __slots__ = ("fill", "holders", "view")
 
     def __init__(self) -> None:
-        self.view = memoryview(mmap.mmap(-1, SLAB))  # pages cost memory only where bytes have come
+        self.view = memoryview(mmap.mmap(-1, SLAB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))  # pages cost memory only where bytes came
         self.fill = 0
         self.holders = 0
 
