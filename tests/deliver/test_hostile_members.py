@@ -484,25 +484,3 @@ def test_no_answer_in_time_is_an_unknown_outcome(spare: Member) -> None:
             assert route.count("gurney_dicom_possible_duplicates_total") == 1
     finally:
         member.close()
-
-
-@pytest.mark.parametrize("status", [0xFF00, 0xFF01])
-def test_a_pending_status_is_no_answer_to_a_store(spare: Member, status: int) -> None:
-    """Passed on, its sender would wait for another answer for ever: a breach, and the object is sent again."""
-
-    def pending(line: Line) -> None:
-        line.take_command()
-        line.take_data()
-        line.say(status)
-        line.rest()
-
-    member = Script(pending, _closes)
-    thing = objects.study("pending", 1, size=SIZE)[0]
-    try:
-        with Running([member.port, spare.port]) as route:
-            a = Association(route.port, pdus.offers_for([thing.pair]))
-            assert a.store(thing) == 0
-            a.release()
-            route.healthy()
-    finally:
-        member.close()

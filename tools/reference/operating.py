@@ -5,14 +5,9 @@ from __future__ import annotations
 import inspect
 
 from gurney import errors
-from gurney.control.conditions import MEANINGS
+from gurney.control import conditions as of_control
+from gurney.deliver import conditions as of_routes
 from tools.reference.table import code, page, table
-
-# What a route process states by itself (gurney/app/route.py, gurney/balance/policy.py); control passes it on.
-OF_ROUTES = {
-    "unreadable_objects": "the head of some data sets could not be read: they went by the last rule, kept together by calling AE title",
-    "status_refused": "a member refused an object with a status that no row of the status policy names",
-}
 
 
 def error_classes() -> list[type[errors.GurneyError]]:
@@ -38,8 +33,8 @@ def conditions() -> str:
     """Every condition."""
     return page(
         "Conditions",
-        "`gurney/control/conditions.py`",
+        "`gurney/control/conditions.py` and `gurney/deliver/conditions.py`",
         "Something that is not as it should be, with a reason and since when: `gurney status` lists them. What to do about each stands in "
         "[Operating](../operating.md#conditions).",
-        table(("code", "meaning"), [(code(name), meaning) for name, meaning in {**MEANINGS, **OF_ROUTES}.items()]),
+        table(("code", "meaning"), [(code(name), meaning) for name, meaning in {**of_control.MEANINGS, **of_routes.MEANINGS}.items()]),
     )

@@ -18,6 +18,7 @@ from gurney import __version__
 from gurney.balance import explain, facts, keys, rules, table
 from gurney.balance.pins import Pins
 from gurney.config import limits
+from gurney.deliver import conditions
 from gurney.deliver.capabilities import Capabilities, address_of
 from gurney.deliver.dispatch import Dispatcher
 from gurney.deliver.link import Receiver
@@ -32,7 +33,7 @@ from gurney.net.answering import Answer, Answering, Operation
 from gurney.net.hangups import Hangups
 from gurney.net.slabs import Slabs
 from gurney.telemetry.counters import Counters
-from gurney.telemetry.log import Log
+from gurney.telemetry.log import Log, where
 from gurney.telemetry.refs import Refs
 
 TICK_SECONDS = 0.1  # how finely deadlines are looked at
@@ -68,6 +69,7 @@ class RouteProcess:
         self._stopping = False
         self._expire_at = loop.time() + EXPIRE_SECONDS
         self.exit_status = 0
+        loop.set_exception_handler(self._broke)
         self._troubles: dict[str, tuple[str, float]] = {}  # condition code -> reason, since (epoch)
         self._counters = Counters()
         self._log = Log(folder / "route.log", counters=self._counters, app=folder.name)
@@ -84,7 +86,7 @@ class RouteProcess:
         )
         self._ledger = Ledger(self._record, loop, self._record_troubled)
         if self._record.lost:
-            self._troubles["RecordLost"] = (f"{self._record.lost} groups written before are gone from the record", self._since)
+            self._troubles[conditions.RECORD_LOST] = (f"{self._record.lost} groups written before are gone from the record", self._since)
             self._log.error("record.lost", path=str(folder), count=self._record.lost)
         pins, words = self._remembered()
         self._dispatcher = Dispatcher(
@@ -118,10 +120,17 @@ class RouteProcess:
     def _record_troubled(self, error: BaseException | None) -> None:
         """The disk has no room for the record (None: it has again): objects go on, what must be written first waits."""
         if error is None:
-            self._troubles.pop("RecordFull", None)
-        elif "RecordFull" not in self._troubles:
-            self._troubles["RecordFull"] = ("the disk has no room for the record: free some", time.time())
+            self._troubles.pop(conditions.RECORD_FULL, None)
+        elif conditions.RECORD_FULL not in self._troubles:
+            self._troubles[conditions.RECORD_FULL] = ("the disk has no room for the record: free some", time.time())
             self._log.error("record.full", path=str(self._folder), error=type(error).__name__, reason=str(error))
+
+    def _broke(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """A callback of the loop raised: a defect of ours, shown; everything else goes on."""
+        error = context.get("exception")
+        name = type(error).__name__ if error is not None else "unknown"
+        self._troubles[conditions.DEFECT_MET] = (f"{name} in a callback: see route.log", time.time())
+        self._log.error("session.failed", error=name, cause=where(error) if error is not None else str(context.get("message", "")))
 
     # -- time
 
@@ -282,7 +291,7 @@ class RouteProcess:
     def _conditions(self) -> list[dict[str, Any]]:
         found = [
             {
-                "code": "unreadable_objects",
+                "code": conditions.UNREADABLE,
                 "reason": f"{service.unreadable} data sets could not be read",
                 "since": self._since,
                 "object": name,
