@@ -64,7 +64,8 @@ def head(args: argparse.Namespace) -> list[str]:
         "",
         f"gurney {gurney.__version__}, {haproxy_version()} (nbthread {os.cpu_count()}), Python {platform.python_version()}, "
         f"Linux {platform.release()}, {os.cpu_count()} cores shared by generator, path and sink, "
-        f"load average {os.getloadavg()[0]:.1f} before the first figure. The receiver advertises {args.pdu >> 10} KiB PDUs; TCP_NODELAY at generator and sink, no QUICKACK there; peers start fresh for every figure. "
+        f"load average {os.getloadavg()[0]:.1f} before the first figure. The receiver advertises {args.pdu >> 10} KiB PDUs; "
+        "TCP_NODELAY at generator and sink, no QUICKACK there; peers start fresh for every figure. "
         f"Medians of {args.rounds} rounds, order turning; ratios of neighbours in time. Every object's sha256 was found at the sink, "
         "else the cell is void.",
         "",

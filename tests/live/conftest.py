@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import pytest
@@ -92,6 +94,18 @@ class Room:
                 faults.append(e)
         if faults:
             raise faults[0]
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sigterm_ends_tests_as_ctrl_c_does() -> Iterator[None]:
+    """A run that is told to stop closes what its tests started."""
+    before = signal.signal(signal.SIGTERM, _stop)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
