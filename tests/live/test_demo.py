@@ -87,11 +87,11 @@ def test_demo_on_a_terminal(folder: Path) -> None:
         terminal.read_until(r"ready", 40)
         terminal.read_until(r"archive-1.*up", 30)
         for key, news in (
-            ("k", "archive-1 killed"),
+            ("k", "archive-[12] killed"),
             ("s", "started again"),
             ("a", "applied: weight"),
             ("r", "route process [0-9]+ killed"),
-            ("g", "guard [0-9]+ killed"),
+            ("g", "guard process [0-9]+ killed"),
             ("c", "control process [0-9]+ killed"),
             ("c", "gurney up: ready"),
             ("d", "archive-2"),

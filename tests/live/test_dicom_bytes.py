@@ -129,7 +129,7 @@ def test_dicom_22_cut_at_every_byte(room: Room) -> None:
     a = Association(port, pdus.offers_for([t.pair]))
     context = a.accepted[t.pair]
     statuses = []
-    for at_byte in range(1, 4200, count(12, 1)):
+    for at_byte in range(1, 4200, count(4, 1)):
         for which in range(3):
             a.message += 1
             for piece in cuts(t, context, a.message, at_byte)[which][1]:

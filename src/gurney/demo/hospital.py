@@ -190,17 +190,26 @@ class Hospital:
             self.modality.wait(150)
         until(lambda: self.sent.done, 10, "the modality reports its end")
 
-    def kill(self, program: str) -> int:
-        """SIGKILL to Gurney's `control`, `guard` or `route` process, found by its socket; returns the pid."""
+    def pid_of(self, program: str) -> int | None:
+        """The pid of Gurney's `control`, `guard` or `route` process, by who listens on its socket; None while nobody does."""
         where = {"control": "control.sock", "guard": "guard.sock", "route": "apps/pacs/route.sock"}[program]
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(2)
-            s.connect(str(self.state / where))
-            pid = int(struct.unpack("3i", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
+            try:
+                s.connect(str(self.state / where))
+            except OSError:
+                return None
+            return int(struct.unpack("3i", s.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
+
+    def kill(self, program: str) -> str:
+        """SIGKILL to one of Gurney's processes; says so in words."""
+        pid = self.pid_of(program)
+        if pid is None:
+            return f"no {program} process answers just now"
         os.kill(pid, signal.SIGKILL)
         if self.control is not None and pid == self.control.pid:
             self.control.wait()
-        return pid
+        return f"{program} process {pid} killed"
 
     def _log(self, name: str) -> IO[bytes]:
         return (self.folder / f"{name}.log").open("ab")

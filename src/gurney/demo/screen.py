@@ -8,6 +8,7 @@ import termios
 import threading
 import time
 import tty
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,8 +27,8 @@ RATE = 8.0  # objects a second and association
 KEYS: tuple[tuple[str, str, str], ...] = (
     ("k", "kill an archive (SIGKILL) in the middle of an object", "kill -9 {archive}"),
     ("s", "start it again", ""),
-    ("d", "drain archive-2 for 30 s", "gurney drain pacs/archive/archive-2 --for 30s --state {state}"),
-    ("a", "apply a changed document (weight, rule)", "gurney apply {file} --state {state}"),
+    ("d", "drain archive-2 for 30 s", "gurney drain pacs/archive/archive-2 --for 30s"),
+    ("a", "apply a changed document (weight, rule)", ""),
     ("g", "kill the guard: traffic goes on, the control process starts the next one", "kill -9 {guard}"),
     ("c", "kill the control process: traffic goes on (again: gurney up)", "kill -9 {control}"),
     ("r", "kill the route process: nobody is refused, what got no answer is sent again", "kill -9 {route}"),
@@ -43,10 +44,12 @@ class Screen:
         self.journals = Journals(hospital.folders)
         self.status: Mapping[str, Any] | None = None
         self.news: list[str] = []
-        self.victim = "archive-1"
+        self._growth: Counter[str] = Counter()
+        self._before: Counter[str] = Counter()
         self.weight = hospital.document
         self._stop = threading.Event()
         self._busy = threading.Lock()
+        self._pids: dict[str, int | None] = {}
         self._rate: list[tuple[float, int]] = []
 
     def run(self) -> int:
@@ -74,6 +77,9 @@ class Screen:
 
     def _watch(self) -> None:
         while not self._stop.is_set():
+            each = Counter(self.journals.each)
+            self._growth, self._before = Counter({n: each[n] - self._before[n] for n in each}), each
+            self._pids = {program: self.hospital.pid_of(program) for program in ("control", "guard", "route")}
             try:
                 self.status = self.hospital.status()
             except (OSError, ValueError) as e:
@@ -110,18 +116,25 @@ class Screen:
             "s": self._start_archives,
             "d": lambda: self._verb("drain", "pacs/archive/archive-2", "--for", "30s"),
             "a": self._apply,
-            "g": lambda: f"guard {h.kill('guard')} killed",
-            "r": lambda: f"route process {h.kill('route')} killed",
+            "g": lambda: h.kill("guard"),
+            "r": lambda: h.kill("route"),
             "c": self._control,
         }
 
     def _kill_archive(self) -> str:
         h = self.hospital
-        self.victim = next((n for n in ("archive-1", "archive-2", "breast-1") if h.alive(n)), "archive-1")
-        if not h.alive(self.victim):
+        victim = self._busiest()
+        if victim is None:
             return "every archive is dead already: s starts them again"
-        h.kill_archive(self.victim)
-        return f"{self.victim} killed"
+        h.kill_archive(victim)
+        return f"{victim} killed"
+
+    def _busiest(self) -> str | None:
+        """The living archive that has grown most since the last look, breast-1 last: it has no second."""
+        living = [name for name in ("archive-1", "archive-2") if self.hospital.alive(name)]
+        if living:
+            return max(living, key=lambda name: self._growth[name])
+        return "breast-1" if self.hospital.alive("breast-1") else None
 
     def _start_archives(self) -> str:
         dead = [n for n in self.hospital.folders if not self.hospital.alive(n)]
@@ -137,7 +150,7 @@ class Screen:
     def _control(self) -> str:
         h = self.hospital
         if h.control is not None and h.control.poll() is None:
-            return f"control process {h.kill('control')} killed; c again starts the next"
+            return f"{h.kill('control')}; c again starts the next"
         h.up()
         return "gurney up: ready"
 
@@ -146,49 +159,55 @@ class Screen:
         return (done.stdout + done.stderr).strip().replace("\n", " ") or f"gurney {' '.join(words)}"
 
     def _picture(self) -> Group:
+        app = (self.status or {}).get("applications", {}).get("pacs", {})
+        return Group(self._counts(), self._service(app), self._members(app), self._keys(), self._news())
+
+    def _counts(self) -> Panel:
+        """What the modality saw against what the archives' disks hold."""
         sent = self.hospital.sent
-        acked = len(sent.acked)
         lost = self.journals.lost(sent)
+        acked = len(sent.acked)
         self._rate = [*self._rate, (time.monotonic(), acked)][-20:]
         (t0, a0), (t1, a1) = self._rate[0], self._rate[-1]
-        counts = Table.grid(padding=(0, 3))
-        counts.add_row("sent", "acked", "stored", "lost", "refused", "broken associations", "objects/s")
-        row = [len(sent.sha256), acked, len(self.journals.stored), lost, sent.refused, sent.broken]
-        counts.add_row(*map(str, row), f"{(a1 - a0) / (t1 - t0):.1f}" if t1 > t0 else "-", style="bold red" if lost else "bold green")
-        return Group(Panel(counts, title="what the modality saw, what lies on the disks"), self._members(), self._keys(), self._news())
+        grid = Table.grid(padding=(0, 3))
+        grid.add_row("studies", "sent", "acked", "stored", "lost", "refused", "broken associations", "objects/s", style="dim")
+        row = [len(set(sent.study.values())), len(sent.sha256), acked, len(self.journals.stored), lost, sent.refused, sent.broken]
+        grid.add_row(*map(str, row), f"{(a1 - a0) / (t1 - t0):.1f}" if t1 > t0 else "-", style="bold red" if lost else "bold green")
+        return Panel(grid, title="what the modality saw, what lies on the disks")
 
-    def _members(self) -> Table:
-        table = Table("member", "configured", "override", "operational", "why", "on disk", expand=True, title="gurney status")
-        if self.status is None:
-            table.caption = "no control process answers; traffic goes on"
-        pools = (self.status or {}).get("applications", {}).get("pacs", {}).get("pools", {})
-        for pool, facts in pools.items():
+    def _service(self, app: Mapping[str, Any]) -> Panel:
+        """The service as `gurney status` has it: sessions, rates, outcomes."""
+        s = app.get("services", {}).get("store")
+        if s is None:
+            return Panel("no control process answers; traffic goes on", title="gurney status", style="yellow")
+        outcomes = "  ".join(f"{word} {count}" for word, count in s.get("outcomes", {}).items())
+        rates = f"{s.get('objects_per_second', 0):.1f} objects/s  {s.get('bytes_per_second', 0) / 1e6:.2f} MB/s"
+        studies = f"pinned {app.get('pins', 0)}  split {app.get('split_studies', 0)}"
+        line = f"{s.get('associations', 0)} associations  {rates}  {outcomes}  {studies}"
+        conditions = [f"{c.get('code')} {c.get('object')}: {c.get('reason')}" for c in (self.status or {}).get("conditions", [])]
+        return Panel(Text("\n".join([line, *conditions])), title="gurney status: pacs/store")
+
+    def _members(self, app: Mapping[str, Any]) -> Table:
+        table = Table("member", "operational", "override", "associations", "queued", "on disk", "why", expand=True)
+        for pool, facts in app.get("pools", {}).items():
             for name, m in facts.get("members", {}).items():
                 word = str(m.get("operational"))
-                colour = "green" if word == "up" else "yellow" if word == "full" else "red"
-                cells = [f"{pool}/{name}", str(m.get("configured")), str(m.get("override") or "-"), f"[{colour}]{word}[/]"]
-                table.add_row(*cells, Text(str(m.get("why", ""))), str(self.journals.each[name]))
-        for c in (self.status or {}).get("conditions", []):
-            table.add_row(
-                Text(str(c.get("object", ""))), "", "", Text(str(c.get("code", "")), style="yellow"), Text(str(c.get("reason", ""))), ""
-            )
+                style = {"up": "green", "full": "yellow"}.get(word, "red")
+                busy = f"{m.get('associations', 0)} of {m.get('cap', 0)}"
+                more = (str(m.get("queued", 0)), str(self.journals.each[name]), Text(str(m.get("why", ""))))
+                table.add_row(f"{pool}/{name}", Text(word, style=style), str(m.get("override") or "-"), busy, *more)
         return table
 
     def _keys(self) -> Panel:
         h = self.hospital
-        archive = next((n for n in ("archive-1", "archive-2", "breast-1") if h.alive(n)), None)
-        pids = {
-            "archive": str(h.archives[archive].pid) if archive else "…",
-            "control": str(h.control.pid if h.control else "…"),
-            "guard": "PID",
-            "route": "PID",
-            "state": str(h.state),
-            "file": str(h.file),
-        }
+        victim = self._busiest()
+        facts = {program: str(pid or "…") for program, pid in self._pids.items()}
+        facts["archive"] = str(h.archives[victim].pid) if victim else "…"
         grid = Table.grid(padding=(0, 2))
         for key, what, command in KEYS:
-            grid.add_row(Text(key, style="bold cyan"), what, Text(command.format(**pids), style="dim"))
-        return Panel(grid, title="break something (or type the command elsewhere)")
+            text = command.format_map(defaultdict(lambda: "…", facts))
+            grid.add_row(Text(key, style="bold cyan"), what, Text(text, style="dim"))
+        return Panel(grid, title="break something: a key, or the command elsewhere", subtitle=f"export GURNEY_STATE={h.state}")
 
     def _news(self) -> Text:
         return Text("\n".join(self.news), style="dim")
