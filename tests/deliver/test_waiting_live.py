@@ -109,3 +109,20 @@ def test_many_senders_of_many_titles_share_a_members_slots(member: Member, cap: 
         route.healthy()
         assert member.most <= cap + 1  # it counts one out when its socket is closed, a moment after it has agreed to release
     assert len(member.data) == 60
+
+
+def test_what_is_asked_beside_the_first_check_is_asked(member: Member) -> None:
+    """A sender's pairs while it is not yet known that the member serves two associations: the question comes after, it is not forgotten."""
+    asked = threading.Event()
+    with Running([member.port], check="dicom-echo") as route:
+
+        def begin() -> None:
+            live = route.process._dispatcher.pools["archive"].members["a"]
+            live.checking.multi, live.checking.soon = False, True  # as in a process that has just begun
+            live.tick(route.loop.time())
+            assert live.checking.running
+            live.ask("EARLY", ((objects.SOP_CLASS["CT"], pdus.EXPLICIT_LE),), asked.set)
+
+        route.inside(begin)
+        assert asked.wait(5)
+        assert send(route.port, objects.study("early", 2, size=1000)).errors == []

@@ -41,6 +41,7 @@ class Asking:
         self._over = over
         self._waiting: deque[Question] = deque()
         self._current: Question | None = None
+        self._pausing = False  # after a busy answer
         self._closed = False
 
     @property
@@ -65,7 +66,7 @@ class Asking:
 
     def pump(self) -> None:
         """Ask the next question if its association can be had."""
-        if self._closed or self._current is not None or not self._waiting or not self._free():
+        if self._closed or self._pausing or self._current is not None or not self._waiting or not self._free():
             return
         self._current = self._waiting.popleft()
         self._put(self._current)
@@ -81,12 +82,17 @@ class Asking:
         within = min(ANSWER_SECONDS, question.until - self._loop.time())
         self._start(question.calling, question.pairs, within, lambda core: self._answered(question, core))
 
+    def _again(self) -> None:
+        self._pausing = False
+        self.pump()
+
     def _answered(self, question: Question, core: Check) -> None:
         busy = core.outcome == "rejected-busy" or core.awaiting_accept
         if busy and self._loop.time() + AGAIN_SECONDS < question.until and not self._closed:
             self._current = None
             self._waiting.appendleft(question)
-            self._loop.call_later(AGAIN_SECONDS, self.pump)
+            self._pausing = True
+            self._loop.call_later(AGAIN_SECONDS, self._again)
             self._over()
             return
         self._current = None

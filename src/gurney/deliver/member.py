@@ -157,6 +157,7 @@ class LiveMember:
             self.release_idle()
             self.asking.pump()
             return
+        self.asking.pump()  # what was asked while it might have served one association only
         if not self.waiting:
             return
         for link in list(self.links):
