@@ -23,6 +23,7 @@ class Proxy:
         self.free.set()
         self.plan: list[tuple[int, Callable[[Proxy], None]]] = []
         self.pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self.closed = False
         self.sock = socket.socket()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.sock.bind(("127.0.0.1", port))
@@ -52,6 +53,7 @@ class Proxy:
         self.pairs.clear()
 
     def close(self) -> None:
+        self.closed = True
         try:
             self.sock.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -82,6 +84,9 @@ class Proxy:
             return
         pair = (near, far)
         self.pairs.add(pair)
+        if self.closed:  # while it connected onwards
+            self.cut()
+            return
         threading.Thread(target=self._pump, args=(near, far, True, pair), daemon=True).start()
         threading.Thread(target=self._pump, args=(far, near, False, pair), daemon=True).start()
 
