@@ -79,7 +79,7 @@ class Asking:
     def _put(self, question: Question) -> None:
         if self._closed:
             return
-        within = min(ANSWER_SECONDS, question.until - self._loop.time())
+        within = max(AGAIN_SECONDS, min(ANSWER_SECONDS, question.until - self._loop.time()))  # one try even after a long wait
         self._start(question.calling, question.pairs, within, lambda core: self._answered(question, core))
 
     def _again(self) -> None:
