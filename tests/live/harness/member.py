@@ -84,7 +84,7 @@ class Connection:
 
     def __init__(self, member: Member, sock: socket.socket) -> None:
         self.m, self.sock = member, sock
-        self.counted = False
+        self.counted = self.said = False
         self.mine = 0
         self.command: dict[int, bytes] | None = None
         self.buffer = bytearray()
@@ -187,7 +187,8 @@ class Connection:
             self.m.write({"event": "unaccepted", "context": context})
             raise Broken("context not accepted")
         self.buffer += piece
-        if self._early(b, context, control) or not control & 2:
+        self._early(b, context, control)
+        if not control & 2:
             return
         if control & 1:
             command = pdus.parse_command(bytes(self.buffer))
@@ -202,13 +203,13 @@ class Connection:
             raise Broken("data before command")
         self.buffer.clear()
         self._object(b, context, command, data)
-        self.command = None
+        self.command, self.said = None, False
 
-    def _early(self, b: Behaviour, context: int, control: int) -> bool:
-        if b.answer != "early" or control & 1 or self.command is None or control & 2 or not self._bad(b):
-            return False
-        self._reply(context, pdus.response(self.command, 0))
-        return False
+    def _early(self, b: Behaviour, context: int, control: int) -> None:
+        """The answer behind the first fragment of the data set, which nothing of it has been stored of."""
+        if b.answer == "early" and self.command is not None and not control & 3 and not self.said and self._bad(b):
+            self.said = True
+            self._reply(context, pdus.response(self.command, 0))
 
     def _bad(self, b: Behaviour) -> bool:
         return b.answer != "normal" and (b.answer_first == 0 or self.m.objects < b.answer_first)
