@@ -37,7 +37,7 @@ def verbs() -> str:
     return page(
         "Verbs",
         "`gurney/cli/`",
-        "stdout is data, stderr is talk. Exit status: 0 good, 1 failed, 2 bad input. A verb that talks to a running Gurney takes `--state DIR` (default `$GURNEY_STATE`, for root "
+        "stdout is data, stderr is talk. Exit status: 0 good, 1 failed, 2 bad input. Every verb takes `--state DIR` (default `$GURNEY_STATE`, for root "
         "`/var/lib/gurney`, else the XDG state folder).",
         *parts,
     )

@@ -7,8 +7,13 @@ from typing import Annotated
 
 import typer
 
+from gurney.cli.options import UnusedStateOption
 
-def demo(check: Annotated[bool, typer.Option("--check", help="Run by itself, count, and end; so without a terminal.")] = False) -> None:
+
+def demo(
+    check: Annotated[bool, typer.Option("--check", help="Run by itself, count, and end; so without a terminal.")] = False,
+    state: UnusedStateOption = None,
+) -> None:
     """Run a small hospital, to look at and to break."""
     from gurney.demo.run import main
 

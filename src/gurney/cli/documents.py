@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from gurney.cli import terminal
-from gurney.cli.options import FileArgument, JsonOption, NodeOption, StateOption, client, document, state_folder
+from gurney.cli.options import FileArgument, JsonOption, NodeOption, StateOption, UnusedStateOption, client, document, state_folder
 from gurney.errors import InputRefused, NotRunning
 
 
-def new(name: Annotated[str, typer.Argument(metavar="BLUEPRINT", help="Which one: pacs.")]) -> None:
+def new(name: Annotated[str, typer.Argument(metavar="BLUEPRINT", help="Which one: pacs.")], state: UnusedStateOption = None) -> None:
     """Print a ready document from a blueprint."""
     from gurney.cli import blueprints
 
@@ -21,6 +21,7 @@ def new(name: Annotated[str, typer.Argument(metavar="BLUEPRINT", help="Which one
 def blueprint(
     action: Annotated[str, typer.Argument(metavar="list|test", help="What to do.")],
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which blueprint.")] = None,
+    state: UnusedStateOption = None,
 ) -> None:
     """List the blueprints (to test them comes later)."""
     from gurney.cli import blueprints
@@ -34,7 +35,7 @@ def blueprint(
     raise InputRefused(f"there is no '{action}' of a blueprint", hint="gurney blueprint list, gurney new NAME")
 
 
-def check(file: FileArgument, json: JsonOption = False) -> None:
+def check(file: FileArgument, json: JsonOption = False, state: UnusedStateOption = None) -> None:
     """Say everything that is wrong with a document."""
     from gurney.config import reader
 
@@ -48,7 +49,7 @@ def check(file: FileArgument, json: JsonOption = False) -> None:
     raise typer.Exit(0 if reading.document is not None else 2)
 
 
-def schema() -> None:
+def schema(state: UnusedStateOption = None) -> None:
     """Print the JSON Schema of a document, for editors."""
     from gurney.config.schema import json_schema
 

@@ -20,6 +20,7 @@ LONGEST_MS = 365 * 24 * 3600 * 1000  # of --for and --confirm
 StateOption = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="The state folder (default: $GURNEY_STATE, else by user).")
 ]
+UnusedStateOption = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="Taken by every verb; this one touches no state.")]
 NodeOption = Annotated[str | None, typer.Option("--node", metavar="NAME", help="Which node of the document this is.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout.")]
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="The document; - is stdin.")]
