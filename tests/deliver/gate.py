@@ -37,7 +37,8 @@ class Gate:
                 conn, _ = self.sock.accept()
             except OSError:
                 return
-            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # reset already: the next one is still to be taken
+                conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.conns.append(conn)
             threading.Thread(target=self._run, args=(conn,), daemon=True).start()
 
