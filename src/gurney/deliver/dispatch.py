@@ -156,7 +156,7 @@ class Dispatcher:
             chosen = winner if winner in pool.members and transfer.tried.get(winner or "", 0) == 0 else new
             assert chosen is not None
             self.pins.set(pool.spec.name, transfer.ref, chosen, self._loop.time())
-            self._counters.add("gurney_dicom_repins_total", (pool.spec.name, cause))
+            self._counters.add("gurney_dicom_repins_total", (pool.spec.name, cause.partition(":")[0]))
             self._log.info("study.repinned", study_ref=transfer.ref, pool=pool.spec.name, member=chosen, was=old, cause=cause)
             now = self._of.get(transfer)
             if now is None or transfer.answered:
