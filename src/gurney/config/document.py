@@ -9,6 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gurney.config.proxied import ProxyPool, ProxyService
+from gurney.config.served import Listen, Rule
+
+__all__ = ["Application", "Check", "Document", "Limits", "Listen", "Member", "Peer", "Pool", "Rule", "Service", "Site"]
+
 
 @dataclass(frozen=True, slots=True)
 class Peer:
@@ -16,14 +21,6 @@ class Peer:
 
     name: str  # glob over the AE title, "*" = any
     network: str | None  # canonical CIDR, e.g. "10.0.3.0/24", "10.0.0.31/32"
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """One listening address; `host` is "" for every address of the node (IPv4 and, where there is one, IPv6)."""
-
-    host: str
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,17 +68,6 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """`match` maps a fact to globs, any of which may fit; all facts must. An empty match always fits."""
-
-    name: str
-    path: str
-    match: Mapping[str, tuple[str, ...]]
-    pool: str
-    urgency: str = "routine"  # critical | routine | bulk
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """Limits of one service (dicom.md §8)."""
 
@@ -116,12 +102,18 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """One clinical system and its dedicated balancer."""
+    """One clinical system and its dedicated balancer.
+
+    `services` and `pools` are those of the route process, `proxied` and `proxied_pools` those HAProxy carries; a name stands in one of
+    the two.
+    """
 
     name: str
     path: str
     services: Mapping[str, Service]
     pools: Mapping[str, Pool]
+    proxied: Mapping[str, ProxyService] = field(default_factory=dict)
+    proxied_pools: Mapping[str, ProxyPool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,22 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Process:
+    """One engine's process of one application, as it is or as it is to be; what a plan needs to know of it.
+
+    `application` holds the part of the document it serves (None, as `generation`, when nobody can tell). `shape` is what cannot change
+    without a new process of the engine (a reload); None: it never needs one. `listeners_by_load`: its listeners come and go with the
+    configuration it loads, nobody binds them for it.
+    """
+
+    application: Application | None
+    generation: str | None
+    listeners: tuple[Listener, ...]
+    shape: str | None = None
+    listeners_by_load: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step. `kind`: start-application · bind · load · unbind · stop-application.
 

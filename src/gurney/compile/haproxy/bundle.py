@@ -1,0 +1,78 @@
+"""The one place for the bundle: everything one application's HAProxy is given, as typed data and as canonical JSON.
+
+The bundle's SHA-256 is the generation. HAProxy itself can only name what needs a reload: that part's digest is `shape`, and stands in the
+configuration as the global `description`. The rest (members, weights, maps, certificates) is confirmed by observation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gurney.config.proxied import ProxyTable
+from gurney.config.served import Listen
+
+FORMAT = 1  # of bundle.json; another one is refused
+CONFIGURATION = "haproxy.cfg"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server of one backend as it is to run.
+
+    `name` is unique in its backend, `weight` 0 where it is drained, `disabled` where it is to be in maintenance. `arguments` are those of
+    `add server BACKEND/NAME ADDRESS …` (the same options the configuration has for it); None when it cannot be added at run time.
+    `member` is POOL/MEMBER.
+    """
+
+    name: str
+    address: str  # as in the file: 10.0.2.1:8080, [2001:db8::1]:8080, ehr.example.org:8080
+    weight: int
+    disabled: bool
+    maxconn: int
+    arguments: str | None
+    member: str
+    path: str  # of the document
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One backend. `pool` is the document's; a pool may have several (panic). `resizable`: servers may be added at run time."""
+
+    name: str
+    pool: str
+    resizable: bool
+    servers: tuple[Server, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Frontend:
+    """One listening frontend and the services it serves. `listener` is HOST:PORT as `listener_name` spells it."""
+
+    name: str
+    listener: str
+    listen: Listen
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What one application's HAProxy is given.
+
+    `files`: relative name → text: `haproxy.cfg`, `maps/….map`, `crt-list` … . Every file other than the configuration is named in it as
+    `current/NAME`; run-time sockets and state files stand under `run/`; HAProxy's working folder holds both.
+    `maps` are those of `files` whose entries change at run time. `materials`: relative name → digest of a file kept in the state
+    (`certificates/c_….pem`), swapped at run time where `swappable` names it. `lines`: per line of `haproxy.cfg` (from 1) the document path
+    it comes from ("" for lines of no one's). `granted` says in words which limits were granted and why.
+    """
+
+    table: ProxyTable
+    shape: str
+    files: Mapping[str, str]
+    maps: tuple[str, ...]
+    materials: Mapping[str, str]
+    swappable: tuple[str, ...]
+    frontends: tuple[Frontend, ...]
+    backends: tuple[Backend, ...]
+    lines: tuple[str, ...]
+    granted: tuple[str, ...]
