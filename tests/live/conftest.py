@@ -16,6 +16,8 @@ import pytest
 from tests.live.harness.behaviour import Behaviour
 from tests.live.harness.dcmtk import StoreScp
 from tests.live.harness.gurney import Gurney
+from tests.live.harness.http.groups import Group
+from tests.live.harness.http.running import Load, Website
 from tests.live.harness.member import Member
 from tests.live.harness.orthanc import Orthanc
 from tests.live.harness.processes import Archive
@@ -77,6 +79,14 @@ class Room:
 
     def pynetdicom(self, name: str, title: str) -> PynetdicomArchive:
         return self.keep(PynetdicomArchive(self.folder, name, title, free_ports(1)[0]))  # type: ignore[no-any-return]
+
+    def website(self, *names: str, **same: Any) -> Website:
+        """An HTTP (or `kind="tcp"`) member program with a listener for each name."""
+        return self.keep(Website(self.folder, *names, **same))  # type: ignore[no-any-return]
+
+    def load(self, *groups: Group) -> Load:
+        """HTTP, upgrades and TCP sessions, until `stop`."""
+        return self.keep(Load(self.folder, *groups))  # type: ignore[no-any-return]
 
     def proxy(self, target: int) -> Proxy:
         return self.keep(Proxy(target))  # type: ignore[no-any-return]
