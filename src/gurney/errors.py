@@ -109,10 +109,17 @@ class RecordFailed(GurneyError):
 
 
 class EngineRefused(GurneyError):
-    """An engine did not take or not confirm what it was given; the last good configuration serves."""
+    """An engine did not take or not confirm what it was given; the last good configuration serves.
+
+    `path` is the document path of what it complained about, where it named a line.
+    """
 
     code = "GRN-E009"
     title = "an engine refused"
+
+    def __init__(self, message: str, *, hint: str | None = None, path: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
 
 
 class GuardRefused(GurneyError):

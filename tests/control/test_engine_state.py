@@ -28,7 +28,7 @@ JSON = st.recursive(
 
 @given(st.dictionaries(WORDS, JSON, max_size=6))
 def test_conditions_and_sessions_come_out_of_anything(told: dict[str, Any]) -> None:
-    for condition in of_engines({"pacs": Observed(True, "x", told)}):
+    for condition in of_engines({("pacs", "route"): Observed(True, "x", told)}, lambda key: key[0]):
         assert isinstance(condition.reason, str)
     assert all(isinstance(count, int) for count in open_sessions(told).values())
 
@@ -39,7 +39,7 @@ def test_a_status_comes_out_of_anything(tmp_path: Path) -> None:
 
     @given(st.dictionaries(WORDS, JSON, max_size=6))
     def shown(told: dict[str, Any]) -> None:
-        answer = status(world.control, {"pacs": Observed(True, "x", told)}, ())
+        answer = status(world.control, {("pacs", "route"): Observed(True, "x", told)}, ())
         member = answer["applications"]["pacs"]["pools"]["archive"]["members"]["archive-1"]
         assert member["configured"] == "enabled" and member["override"] is None
         assert {"operational", "why"} <= member.keys()

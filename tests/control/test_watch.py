@@ -80,4 +80,4 @@ def test_an_engine_that_does_not_answer_is_said_and_its_members_are_down(world: 
 def test_ready_waits_for_the_first_checks(world: World) -> None:
     world.apply(document())
     world.keeper.routes["pacs"].checked = False
-    assert world.watch.waiting() == ["pacs: first checks are running"]
+    assert world.watch.waiting() == ["pacs: first checks of route are running"]

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gurney.config.document import Application, Listen
-from gurney.plan.steps import Listener, Running, Step, Wanted, overlap
+from gurney.plan import steps
+from gurney.plan.steps import Key, Listener, Step, overlap
+
+ROUTE = "route"
 
 
 def listener(listen: Listen) -> Listener:
@@ -33,8 +36,8 @@ class World:
         self._known = known
         self._generations = {name: generation for name, generation in generations.items() if name in applications}
 
-    def running(self) -> dict[str, Running]:
-        return {name: Running(one.application, self._generations[name], one.bound) for name, one in self.processes.items()}
+    def running(self) -> dict[Key, steps.Process]:
+        return {(name, ROUTE): steps.Process(one.application, self._generations[name], one.bound) for name, one in self.processes.items()}
 
     def serves(self, application: str, service: str) -> bool:
         """True if a sender can get through to the service now."""
@@ -73,7 +76,7 @@ class World:
             for owner, process in self.processes.items():
                 assert not any(overlap(one, held) for held in process.bound), f"{name} cannot bind {one[0]}: {owner} has it"
 
-    def is_as(self, wanted: Mapping[str, Wanted]) -> bool:
-        return {name: (process.application, set(process.bound)) for name, process in self.processes.items()} == {
-            name: (one.application, set(one.listeners)) for name, one in wanted.items()
+    def is_as(self, wanted: Mapping[Key, steps.Process]) -> bool:
+        return {(name, ROUTE): (process.application, set(process.bound)) for name, process in self.processes.items()} == {
+            key: (one.application, set(one.listeners)) for key, one in wanted.items()
         }

@@ -18,7 +18,7 @@ from gurney import __version__
 from gurney.api.server import Server
 from gurney.api.work import Work
 from gurney.control.control import Control, Memory
-from gurney.control.decide import decide
+from gurney.control.decide import decide, pools_of, services_of
 from gurney.control.journal import Journal
 from gurney.control.keeper import GuardKeeper
 from gurney.control.watch import Watch
@@ -192,8 +192,8 @@ class _Process:
     def _ready_line(self) -> str:
         decision, revision = self.control.decision, self.control.revision
         applications = decision.document.applications.values() if decision is not None else ()
-        services = sum(len(application.services) for application in applications)
-        members = sum(len(pool.members) for application in applications for pool in application.pools.values())
+        services = sum(len(services_of(application)) for application in applications)
+        members = sum(len(pool.members) for application in applications for pool in pools_of(application))
         up = sum(_up(seen.status) for seen in self.control.observed.values())
         number = revision.n if revision is not None else 0
         return (

@@ -40,13 +40,14 @@ def plan_offline(state: Path, text: str, file: str, node: str | None) -> dict[st
         "changed": bool(decision.steps),
         "steps": decision.steps_as_json(),
         "warnings": list(decision.warnings),
+        "granted": decision.granted(),
         "pending_until": None,
     }
 
 
 def explain_offline(text: str, file: str, application: str, service: str, facts: Mapping[str, str]) -> dict[str, Any]:
     """What the document alone says: every member up, nothing pinned."""
-    document, _ = read(text, file)
+    document = read(text, file).document
     found = document.applications.get(application)
     if found is None:
         raise NotFound(f"the document has no application '{application}'", hint=f"it has: {', '.join(document.applications)}")

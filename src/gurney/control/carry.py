@@ -7,29 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
+from gurney.control.decide import UNKNOWN
 from gurney.control.journal import Journal
 from gurney.engines.engine import Engine
 from gurney.errors import EngineRefused, GurneyError, LocalError
-from gurney.plan.steps import Step
+from gurney.plan.steps import Key, Step
 
-Key = tuple[str, str]  # application, engine
-UNKNOWN = b""  # it runs, and nobody can tell what it serves
 STOP_SECONDS = 10.0  # architecture §3: unfinished objects get up to 10 s
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStep:
-    """A step of the plan and the engine it is for."""
-
-    engine: str
-    step: Step
-
-    @property
-    def key(self) -> Key:
-        """Whose configuration it is about."""
-        return self.step.application, self.engine
 
 
 class Carrier:
@@ -40,20 +25,20 @@ class Carrier:
         self._progress = progress
         self._journal = journal
 
-    def all_or_nothing(self, steps: Iterable[EngineStep], serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes]) -> None:
+    def all_or_nothing(self, steps: Iterable[Step], serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes]) -> None:
         """Carry out the steps in order. Raises `EngineRefused` after having gone back."""
         touched: dict[Key, None] = {}
         try:
-            for one in steps:
-                touched[one.key] = None
-                self._carry(one, wanted)
+            for step in steps:
+                touched[step.key] = None
+                self._carry(step, wanted)
         except GurneyError as error:
             self._progress(f"{error.message}; going back")
             trouble = self._return(list(touched), serving)
             raise EngineRefused(error.message, hint="; ".join(trouble) or error.hint) from error
 
     def each(
-        self, steps: Iterable[EngineStep], serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes]
+        self, steps: Iterable[Step], serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes]
     ) -> tuple[set[Key], dict[Key, GurneyError]]:
         """Carry out what can be, application by application: after a boot a taken port of one is no reason to leave the others dead.
 
@@ -61,38 +46,37 @@ class Carrier:
         """
         brought: set[Key] = set()
         refused: dict[Key, GurneyError] = {}
-        for one in steps:
-            if one.key in refused:
+        for step in steps:
+            if step.key in refused:
                 continue
             try:
-                self._carry(one, wanted)
-                brought.add(one.key)
+                self._carry(step, wanted)
+                brought.add(step.key)
             except GurneyError as error:
-                refused[one.key] = error
-                brought.discard(one.key)
-                self._return([one.key], serving)
+                refused[step.key] = error
+                brought.discard(step.key)
+                self._return([step.key], serving)
         return brought, refused
 
-    def _carry(self, one: EngineStep, wanted: Mapping[Key, bytes]) -> None:
+    def _carry(self, step: Step, wanted: Mapping[Key, bytes]) -> None:
         begun = time.monotonic()
         try:
-            self._do(one, wanted)
+            self._do(step, wanted)
         except GurneyError:
-            self._journal.step(one.step, "refused", time.monotonic() - begun)
+            self._journal.step(step, "refused", time.monotonic() - begun)
             raise
-        self._journal.step(one.step, "confirmed", time.monotonic() - begun)
+        self._journal.step(step, "confirmed", time.monotonic() - begun)
 
-    def _do(self, one: EngineStep, wanted: Mapping[Key, bytes]) -> None:
-        engine, step = self._engines[one.engine], one.step
-        application = step.application
+    def _do(self, step: Step, wanted: Mapping[Key, bytes]) -> None:
+        engine, application = self._engines[step.engine], step.application
         self._progress(f"{application}: {step.detail}")
         match step.kind:
             case "start-application":
-                engine.start(application, wanted[one.key], step.listeners)
+                engine.start(application, wanted[step.key], step.listeners)
             case "bind" | "unbind":
                 engine.listen(application, step.listeners)
             case "load":
-                engine.load(application, wanted[one.key])
+                engine.load(application, wanted[step.key])
             case "stop-application":
                 engine.stop(application, STOP_SECONDS)
             case _:

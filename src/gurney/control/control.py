@@ -13,14 +13,15 @@ from typing import Any
 
 from gurney.config.overrides import Override, matching
 from gurney.config.overrides import word as checked
-from gurney.control.carry import UNKNOWN, Carrier, Key
+from gurney.control.carry import Carrier
 from gurney.control.conditions import APPLY_FAILED, CONFIRM_PENDING, Condition, Conditions, when
-from gurney.control.decide import Decision, decide, steps
+from gurney.control.decide import UNKNOWN, Decision, decide, services_of, steps
 from gurney.control.journal import Journal
 from gurney.control.sessions import open_sessions
 from gurney.control.standing import of_document
 from gurney.engines.engine import Engine, Observed
 from gurney.errors import GurneyError, InputRefused, NotFound, NotRunning
+from gurney.plan.steps import Key
 from gurney.state.last_good import Good, LastGood
 from gurney.state.overrides import Overrides
 from gurney.state.revisions import Revision, Revisions
@@ -65,7 +66,7 @@ class Control:
         self.decision: Decision | None = None
         self.overrides: dict[str, Override] = {}
         self.serving: dict[Key, bytes] = {}
-        self.observed: dict[str, Observed] = {}
+        self.observed: dict[Key, Observed] = {}
         self._given_node = node
         self._memory = memory
         self._progress = progress
@@ -221,13 +222,18 @@ class Control:
 
     def explain(self, application: str, service: str, facts: Mapping[str, str]) -> Mapping[str, Any]:
         """Ask the running engine of the service's application. Raises `NotFound`, `InputRefused`, `NotRunning`."""
-        found = self._serving_decision().document.applications.get(application)
-        if found is None or service not in found.services:
+        decision = self._serving_decision()
+        found = decision.document.applications.get(application)
+        if found is None or service not in services_of(found):
             raise NotFound(f"there is no service '{application}/{service}'", hint="`gurney status` lists them")
-        engine = next((name for (owner, name) in self.serving if owner == application), None)
-        if engine is None:
-            raise NotRunning(f"nothing runs for application '{application}'")
+        engine = decision.carrier(application, service)
+        if engine is None or (application, engine) not in self.serving:
+            raise NotRunning(f"nothing runs for service '{application}/{service}'")
         return self.engines[engine].explain(application, service, facts)
+
+    def process(self, key: Key) -> str:
+        """The name of the process of this engine of this application."""
+        return self.engines[key[1]].process(key[0])
 
     def revisions(self) -> list[dict[str, Any]]:
         """The newest revisions, newest first, without their texts."""
@@ -236,7 +242,7 @@ class Control:
     # -- inside -----------------------------------------------------------------------------------------------------------------
 
     def _decide(self, text: str, file: str, overrides: Mapping[str, Override]) -> Decision:
-        sessions = {name: open_sessions(seen.status) for name, seen in self.observed.items()}
+        sessions = {key: open_sessions(seen.status) for key, seen in self.observed.items()}
         return decide(text, file, overrides.values(), self.serving, node=self._given_node, hostname=self.hostname, sessions=sessions)
 
     def _serving_decision(self) -> Decision:
@@ -370,5 +376,6 @@ class Control:
             "changed": changed,
             "steps": decision.steps_as_json(),
             "warnings": list(decision.warnings),
+            "granted": decision.granted(),
             "pending_until": when(revision.pending_until) if revision is not None and revision.pending_until is not None else None,
         }

@@ -1,4 +1,7 @@
-"""The one place for what `gurney status` says: the document's members with what the engines tell of them, conditions beside."""
+"""The one place for what `gurney status` says: the document's members with what the engines tell of them, conditions beside.
+
+Each engine tells of the services and pools it carries; an application's status is those put together.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,22 @@ from typing import Any
 
 from gurney.compile.route import listener_name
 from gurney.config.addresses import spell_target
-from gurney.config.document import Application, Document, Member, Pool
+from gurney.config.document import Application, Document, Member, Service
 from gurney.config.overrides import Override
+from gurney.config.proxied import ProxyMember, ProxyService
 from gurney.control.conditions import when
 from gurney.control.control import Control
+from gurney.control.decide import pools_of
 from gurney.engines.engine import Observed, Process
+from gurney.plan.shown import the
+from gurney.plan.steps import Key
 
-SILENT = "the route process does not answer"
+UNSEEN = Observed(False, None, None, "it was not asked yet")
+_OF_ENGINES = ("ok", "services", "pools", "conditions", "generation", "pid", "since", "checked", "workers")
 
 
-def status(control: Control, observed: Mapping[str, Observed], processes: Iterable[Process]) -> dict[str, Any]:
-    """The whole status as JSON. `observed` is by application; an application that is missing there is silent."""
+def status(control: Control, observed: Mapping[Key, Observed], processes: Iterable[Process]) -> dict[str, Any]:
+    """The whole status as JSON. An engine that is missing in `observed` is silent."""
     decision = control.decision
     document = decision.document if decision is not None else Document(1, {}, {})
     running = {process.name: process for process in processes}
@@ -26,47 +34,43 @@ def status(control: Control, observed: Mapping[str, Observed], processes: Iterab
     return {
         "revision": revision.as_json() if revision is not None else None,
         "node": control.node,
-        "applications": {
-            name: _application(application, control, observed.get(name, Observed(False, None, None, SILENT)), running)
-            for name, application in document.applications.items()
-        },
+        "applications": {name: _application(name, control, observed, running) for name in document.applications},
         "overrides": [_override(one) for one in control.overrides.values()],
         "conditions": control.conditions.as_json(further),
     }
 
 
-def _application(application: Application, control: Control, seen: Observed, running: Mapping[str, Process]) -> dict[str, Any]:
-    told: Mapping[str, Any] = seen.status or {}
-    skip = ("ok", "services", "pools", "conditions", "generation", "pid", "since", "checked")
+def _application(name: str, control: Control, observed: Mapping[Key, Observed], running: Mapping[str, Process]) -> dict[str, Any]:
+    wanted = control.decision.processes if control.decision is not None else {}
+    keys = dict.fromkeys(key for key in (*wanted, *control.serving) if key[0] == name)
+    seen = {key: observed.get(key, UNSEEN) for key in keys}
+    services: dict[str, Any] = {}
+    pools: dict[str, Any] = {}
+    further: dict[str, Any] = {}
+    for key in keys:
+        told = seen[key].status or {}
+        carried = wanted[key].application if key in wanted else None
+        if carried is not None:
+            silent = "not taken up yet" if seen[key].status is not None else f"{the(wanted[key].program)} does not answer"
+            services.update(_services(carried, _mapping(told.get("services"))))
+            pools.update(_pools(carried, control.overrides, _mapping(told.get("pools")), silent))
+        further.update({word: value for word, value in told.items() if word not in _OF_ENGINES})
     return {
-        "engines": {
-            name: _engine(name, application.name, control, seen, running) for owner, name in control.serving if owner == application.name
-        },
-        "checked": bool(told.get("checked")),
-        "services": {
-            name: {
-                "protocol": service.protocol,
-                "delivery": service.delivery,
-                "listen": [listener_name(one) for one in service.listen],
-                "ae_title": service.ae_title,
-                "accepting": False,
-                **_mapping(_mapping(told.get("services")).get(name)),
-            }
-            for name, service in application.services.items()
-        },
-        "pools": {
-            name: _pool(application.name, pool, control, seen, _mapping(_mapping(told.get("pools")).get(name)))
-            for name, pool in application.pools.items()
-        },
-        **{key: value for key, value in told.items() if key not in skip},
+        "engines": {key[1]: _engine(key, control, seen[key], running) for key in keys},
+        "checked": all(bool((one.status or {}).get("checked")) for one in seen.values()),
+        "services": services,
+        "pools": pools,
+        **further,
     }
 
 
-def _engine(name: str, application: str, control: Control, seen: Observed, running: Mapping[str, Process]) -> dict[str, Any]:
+def _engine(key: Key, control: Control, seen: Observed, running: Mapping[str, Process]) -> dict[str, Any]:
+    application, name = key
     engine = control.engines[name]
     process = running.get(engine.process(application))
-    content = control.decision.wanted.get((application, name)) if control.decision is not None else None
+    content = control.decision.wanted.get(key) if control.decision is not None else None
     wanted = engine.generation(content) if content is not None else None
+    workers = (seen.status or {}).get("workers")
     return {
         "generation": seen.generation,
         "confirmed": wanted is not None and wanted == seen.generation,
@@ -77,27 +81,53 @@ def _engine(name: str, application: str, control: Control, seen: Observed, runni
         "adopted": process.adopted if process is not None else None,
         "last_exit": process.last_exit if process is not None else None,
         "why": seen.why,
+        **({"workers": workers} if isinstance(workers, Mapping) else {}),
     }
 
 
-def _pool(application: str, pool: Pool, control: Control, seen: Observed, told: Mapping[str, Any]) -> dict[str, Any]:
-    members = _mapping(told.get("members"))
+def _services(carried: Application, told: Mapping[str, Any]) -> dict[str, Any]:
+    every: list[Service | ProxyService] = [*carried.services.values(), *carried.proxied.values()]
     return {
-        "balance": pool.balance,
-        "members": {
-            name: _member(member, control.overrides.get(f"{application}/{pool.name}/{name}"), seen, _mapping(members.get(name)))
-            for name, member in pool.members.items()
-        },
+        one.name: {
+            "protocol": one.protocol,
+            "listen": [listener_name(listen) for listen in one.listen],
+            **_words_of(one),
+            "accepting": False,
+            **_mapping(told.get(one.name)),
+        }
+        for one in every
     }
 
 
-def _member(member: Member, override: Override | None, seen: Observed, told: Mapping[str, Any]) -> dict[str, Any]:
+def _words_of(service: Service | ProxyService) -> dict[str, Any]:
+    """What the document says of a service that a person looks for in its status."""
+    if isinstance(service, Service):
+        return {"delivery": service.delivery, "ae_title": service.ae_title}
+    return {"hosts": list(service.hosts), "base": service.base, "tls": service.tls is not None}
+
+
+def _pools(carried: Application, overrides: Mapping[str, Override], told: Mapping[str, Any], silent: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pool in pools_of(carried):
+        said = _mapping(_mapping(told.get(pool.name)).get("members"))
+        members: Mapping[str, Member | ProxyMember] = pool.members
+        found[pool.name] = {
+            "balance": pool.balance,
+            "members": {
+                name: _member(member, overrides.get(f"{carried.name}/{pool.name}/{name}"), _mapping(said.get(name)), silent)
+                for name, member in members.items()
+            },
+        }
+    return found
+
+
+def _member(member: Member | ProxyMember, override: Override | None, told: Mapping[str, Any], silent: str) -> dict[str, Any]:
     """The three words of architecture §2, and what else is known. A member nobody tells of is down: nothing reaches it."""
-    silent = {"operational": "down", "why": SILENT if seen.status is None else "not taken up yet"}
+    name = member.ae_title if isinstance(member, Member) else None
     return {
-        "address": f"{member.ae_title + '@' if member.ae_title else ''}{spell_target(member.host, member.port)}",
+        "address": f"{name + '@' if name else ''}{spell_target(member.host, member.port)}",
         "weight": member.weight,
-        **(told or silent),
+        **(told or {"operational": "down", "why": silent}),
         "configured": "enabled",
         "override": override.word if override is not None else None,
         "override_why": override.why if override is not None else None,

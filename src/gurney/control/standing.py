@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gurney.config.document import Document
@@ -17,6 +17,7 @@ from gurney.control.conditions import (
     Condition,
 )
 from gurney.engines.engine import Observed
+from gurney.plan.steps import Key
 
 
 def of_document(document: Document, overrides: Mapping[str, Override]) -> Iterator[Condition]:
@@ -39,11 +40,12 @@ def of_document(document: Document, overrides: Mapping[str, Override]) -> Iterat
             )
 
 
-def of_engines(observed: Mapping[str, Observed]) -> Iterator[Condition]:
-    """What each application's engine says; by application."""
-    for application, seen in observed.items():
+def of_engines(observed: Mapping[Key, Observed], process: Callable[[Key], str]) -> Iterator[Condition]:
+    """What each engine says of what it carries. `process` names an engine's process."""
+    for key, seen in observed.items():
+        application = key[0]
         if seen.status is None:
-            yield Condition(ENGINE_SILENT, seen.why or "it does not answer", application)
+            yield Condition(ENGINE_SILENT, seen.why or "it does not answer", process(key))
             continue
         for name, pool in _mappings(seen.status.get("pools")):
             up = 0

@@ -15,6 +15,7 @@ from gurney.control.report import status
 from gurney.control.standing import of_engines
 from gurney.engines.engine import Keeper, Observed, Process
 from gurney.errors import GurneyError, NotRunning
+from gurney.plan.steps import Key
 
 SHOWN_SECONDS = 15 * 60.0  # how long a restart that is over stays a condition
 RETRY_TICKS = 5  # an engine that refused is tried again this often
@@ -79,16 +80,16 @@ class Watch:
         self._notice(processes)
         return processes
 
-    def look(self) -> dict[str, Observed]:
-        """Ask every application's engine how it is, and hold the conditions that follow."""
+    def look(self) -> dict[Key, Observed]:
+        """Ask every engine how it is, and hold the conditions that follow."""
         control = self._control
-        observed: dict[str, Observed] = {}
+        observed: dict[Key, Observed] = {}
         for application, name in list(control.serving):
-            observed[application] = control.engines[name].observe(application)
-        for application in control.decision.document.applications if control.decision is not None else ():
-            observed.setdefault(application, Observed(False, None, None, "not started"))
+            observed[application, name] = control.engines[name].observe(application)
+        for key in control.decision.wanted if control.decision is not None else ():
+            observed.setdefault(key, Observed(False, None, None, "not started"))
         control.observed = observed
-        control.conditions.hold("engines", of_engines(observed), control.clock())
+        control.conditions.hold("engines", of_engines(observed, control.process), control.clock())
         return observed
 
     def status(self) -> dict[str, Any]:
@@ -107,11 +108,11 @@ class Watch:
         missing = []
         observed = self.look()
         for (application, name), content in control.decision.wanted.items():
-            seen = observed.get(application)
+            seen = observed.get((application, name))
             if seen is None or seen.generation != control.engines[name].generation(content):
                 missing.append(f"{application}: {name} has not confirmed" + (f" ({seen.why})" if seen is not None and seen.why else ""))
             elif seen.status is not None and not seen.status.get("checked"):
-                missing.append(f"{application}: first checks are running")
+                missing.append(f"{application}: first checks of {name} are running")
         return missing
 
     def _notice(self, processes: tuple[Process, ...]) -> None:
@@ -131,7 +132,7 @@ class Watch:
         control = self._control
         with control.changing:
             for (application, name), content in list(control.serving.items()):
-                seen = control.observed.get(application)
+                seen = control.observed.get((application, name))
                 if seen is not None and seen.generation is not None and seen.generation != control.engines[name].generation(content):
                     control.forget((application, name))
             control.mend()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from gurney.config.addresses import spell_target
 from gurney.config.document import Listen, Member, Peer, Rule
+from gurney.config.proxied import ProxyMember
 
 NOTHING = "none"
 _TIMES = (("h", 3_600_000), ("m", 60_000), ("s", 1_000))
@@ -21,8 +22,10 @@ def plain(value: object) -> str:
     return str(value)
 
 
-def duration(milliseconds: int) -> str:
-    """1500 → `1500ms`, 2000 → `2s`."""
+def duration(milliseconds: int | None) -> str:
+    """1500 → `1500ms`, 2000 → `2s`; an absent one is `none`."""
+    if milliseconds is None:
+        return NOTHING
     for unit, size in _TIMES:
         if milliseconds % size == 0 and milliseconds:
             return f"{milliseconds // size}{unit}"
@@ -48,6 +51,11 @@ def member(given: Member) -> str:
     """`ARCHIVE1@10.0.0.11:104`."""
     where = spell_target(given.host, given.port)
     return where if given.ae_title is None else f"{given.ae_title}@{where}"
+
+
+def address(given: ProxyMember) -> str:
+    """`10.0.2.1:8080`, `[2001:db8::1]:8080`."""
+    return spell_target(given.host, given.port)
 
 
 def peer(given: Peer) -> str:
@@ -77,3 +85,13 @@ def names(given: Sequence[str]) -> str:
     if len(given) < 2:
         return "".join(given) or "nothing"
     return f"{', '.join(given[:-1])} and {given[-1]}"
+
+
+def the(program: str) -> str:
+    """A program as a subject: `the route process`, `HAProxy`."""
+    return program if program[:1].isupper() else f"the {program}"
+
+
+def some(program: str) -> str:
+    """One more of a program: `a route process`, `HAProxy`."""
+    return program if program[:1].isupper() else f"a {program}"

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gurney.config.document import Application, Listen
-from gurney.plan.steps import Listener, Running, Wanted, overlap, plan
+from gurney.plan.order import plan
+from gurney.plan.steps import Key, Listener, Process, overlap
 from tests.balance.hospital import member, pool, service
-from tests.plan.world import World, listener, listeners
+from tests.plan.world import ROUTE, World, listener, listeners
 
 
 def application(name: str, services: Mapping[str, tuple[Listen, ...]], weight: int = 100) -> Application:
@@ -23,8 +24,8 @@ def generation(application: Application) -> str:
     return repr(application)
 
 
-def wanted(*applications: Application) -> dict[str, Wanted]:
-    return {one.name: Wanted(one, generation(one), listeners(one)) for one in applications}
+def wanted(*applications: Application) -> dict[Key, Process]:
+    return {(one.name, ROUTE): Process(one, generation(one), listeners(one)) for one in applications}
 
 
 def world(before: tuple[Application, ...], after: tuple[Application, ...]) -> World:
@@ -53,7 +54,7 @@ def test_equal_states_need_no_step() -> None:
 def test_a_weight_is_one_load() -> None:
     after = application("pacs", {"store": (P1,)}, weight=50)
     assert kinds((PACS,), (after,)) == ["load pacs"]
-    made = plan(world((PACS,), ()).running(), wanted(after), {"pacs": {"store": 9}})
+    made = plan(world((PACS,), ()).running(), wanted(after), {("pacs", ROUTE): {"store": 9}})
     assert made.cuts == 0
     assert made.steps[0].as_json()["text"].splitlines() == [
         "pacs: load the new route table between objects",
@@ -77,7 +78,7 @@ def test_an_address_that_moves_is_let_go_as_late_as_can_be() -> None:
     assert kinds((PACS,), taken) == ["bind pacs", "load pacs", "unbind pacs", "start-application other"]
     swapped = (application("pacs", {"store": (P2,)}), application("other", {"store": (P1,)}))
     both = (PACS, application("other", {"store": (P2,)}))
-    assert kinds(both, swapped) == ["unbind pacs", "unbind other", "bind pacs", "load pacs", "bind other", "load other"]
+    assert kinds(both, swapped) == ["unbind other", "bind pacs", "load pacs", "unbind pacs", "bind other", "load other"]
 
 
 def test_every_address_and_one_address_stand_in_each_others_way() -> None:
@@ -87,7 +88,7 @@ def test_every_address_and_one_address_stand_in_each_others_way() -> None:
 
 
 def test_what_cannot_be_told_is_loaded_again() -> None:
-    running = {"pacs": Running(None, None, ())}
+    running = {("pacs", ROUTE): Process(None, None, ())}
     steps = plan(running, wanted(PACS)).steps
     assert [step.kind for step in steps] == ["bind", "load"]
     assert steps[-1].detail == "load the route table again"
@@ -96,7 +97,7 @@ def test_what_cannot_be_told_is_loaded_again() -> None:
 
 def test_what_a_step_cuts_is_what_was_open() -> None:
     before = application("pacs", {"store": (P1,), "second": (P2,)})
-    sessions = {"pacs": {"store": 4, "second": 3}, "other": {"store": 1}}
+    sessions = {("pacs", ROUTE): {"store": 4, "second": 3, "archive/a": 7}, ("other", ROUTE): {"store": 1}}
     made = plan(world((before,), ()).running(), wanted(PACS), sessions)
     assert [(step.kind, step.cuts) for step in made.steps] == [("load", 3), ("unbind", 0)]
     assert "3 sessions of second end" in made.steps[0].detail
