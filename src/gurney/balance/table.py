@@ -78,7 +78,7 @@ def _parsed(data: bytes) -> Any:
 
 
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "protocol": words.PROTOCOLS,
+    "protocol": words.ROUTE_PROTOCOLS,
     "delivery": words.DELIVERIES,
     "echo": words.ECHOES,
     "non_patient": words.NON_PATIENTS,

@@ -40,6 +40,11 @@ def _ip(value: str) -> str | None:
         return None
 
 
+def is_address(value: str) -> bool:
+    """Whether `value` is an IP address in its canonical form."""
+    return _ip(value) == value
+
+
 def host(value: str) -> str:
     """An IP address in its canonical form, or a host name in lower case."""
     address = _ip(value)

@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from gurney.config.document import Document, Member
+from gurney.config.proxied import ProxyCheck, ProxyMember
 
 
 def plain(document: Document) -> Any:
@@ -32,9 +33,10 @@ def digest(document: Document) -> str:
 
 def _plain(value: object) -> Any:
     if is_dataclass(value):
-        return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name != "path"}
+        placed = not isinstance(value, ProxyCheck)  # whose path is what it asks for
+        return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name != "path" or not placed}
     if isinstance(value, Mapping):
-        if any(isinstance(item, Member) for item in value.values()):
+        if any(isinstance(item, (Member, ProxyMember)) for item in value.values()):
             return [_plain(item) for item in value.values()]
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, tuple):

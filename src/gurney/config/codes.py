@@ -34,6 +34,13 @@ STRUCTURE: Mapping[str, str] = {
     "GRN-S028": "A row of `statuses` that is no status or may not be overridden.",
     "GRN-S030": "The same thing said in two places.",
     "GRN-S031": "More faults than are listed.",
+    "GRN-S032": "A pool that services of two protocols lead to.",
+    "GRN-S033": "Not an absolute path of a URL.",
+    "GRN-S034": "Not the name of a header.",
+    "GRN-S035": "Not a host.",
+    "GRN-S036": "Not the name of a file beside the document.",
+    "GRN-S037": "Not a status, or no range of statuses.",
+    "GRN-S038": "Not a percentage.",
 }
 VERSION: Mapping[str, str] = {
     "GRN-V001": "In the contract, not in this version.",

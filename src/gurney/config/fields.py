@@ -12,7 +12,16 @@ from gurney.config.tree import Entries, Items, Node, Scalar
 
 T = TypeVar("T")
 
-_A = {kind: f"a {kind}" for kind in keys.KINDS} | {"application": "an application", "limits": "limits"}
+_A = {keys.title(kind): f"a {keys.title(kind)}" for kind in keys.KINDS} | {
+    "application": "an application",
+    "limits": "limits",
+    "tls": "tls",
+    "member_tls": "a member's tls",
+    "persist": "persist",
+    "queue": "queue",
+    "fallback": "fallback",
+}
+_SEVERAL = {"tls": "tls", "limits": "limits", "persist": "persist"}  # what has no plural of its own
 _SHAPES = {Scalar: "a text", Items: "a list", Entries: "a mapping"}
 
 
@@ -121,7 +130,7 @@ class Fields:
             if known is None:
                 ours, hint = self._meaning(name, table)
                 meant.add(ours)
-                self.desk.wrong(key, self.under(name), "GRN-S009", f"unknown key {shown(name)} in {_A[self._kind]}", hint)
+                self.desk.wrong(key, self.under(name), "GRN-S009", self._unknown(name), hint)
             elif known.later:
                 self.desk.later(key.at, name, self.under(name))
         for name, known in table.items():
@@ -130,20 +139,32 @@ class Fields:
             elif known.required and name not in self._pairs:
                 self.desk.faults.breaks(self.path)
 
-    def _meaning(self, name: str, table: Mapping[str, keys.Key]) -> tuple[str, str]:
+    def _unknown(self, name: str) -> str:
+        """What is said of an unknown key: whose it is where another protocol has it."""
+        owners, called = keys.owners(self._kind, name), keys.title(self._kind)
+        if not owners:
+            return f"unknown key {shown(name)} in {_A[called]}"
+        return (
+            f"{shown(name)} belongs to {' and '.join(owners)} {_SEVERAL.get(called, f'{called}s')}, this one is {keys.protocol(self._kind)}"
+        )
+
+    def _meaning(self, name: str, table: Mapping[str, keys.Key]) -> tuple[str, str | None]:
         """The key an unknown one was meant to be ("" if none is near), and the hint."""
+        if keys.owners(self._kind, name):
+            return "", None
         ours = _SAID_ELSEWHERE.get(name.lower().replace("-", "_"), "")
         if ours in table and not table[ours].later:
             return ours, f"here it is called '{ours}'"
-        for other in _NEAR_KINDS.get(self._kind, ()):
-            if any(key.name == name for key in keys.KINDS[other]):
-                return "", f"'{name}' is a key of {_A[other]}"
+        for other in _NEAR_KINDS.get(keys.title(self._kind), ()):
+            for kind in (other, f"{other}.{keys.protocol(self._kind)}"):
+                if any(key.name == name for key in keys.KINDS.get(kind, ())):
+                    return "", f"'{name}' is a key of {_A[other]}"
         near = self.desk.faults.nearest(name, table)
         return (near, f"did you mean {shown(near)}?") if near is not None else ("", _keys_hint(self._kind))
 
     def _what(self) -> str:
-        last = self.path.rpartition(".")[2]
-        return f"{self._kind} {shown(last)}" if self._kind in ("application", "service", "pool", "member", "site") else _A[self._kind]
+        last, called = self.path.rpartition(".")[2], keys.title(self._kind)
+        return f"{called} {shown(last)}" if called in ("application", "service", "pool", "member", "site") else _A[called]
 
     def under(self, name: str) -> str:
         """The document path of a key."""

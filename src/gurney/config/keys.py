@@ -1,36 +1,17 @@
 """The one place for the keys of gurney.yaml: what each kind of mapping may hold, what it means, its default.
 
-The reader refuses what is not here, the JSON Schema and the reference are made from it. `later` marks what the contract has and this
-version does not do yet (`GRN-V001`).
+The reader refuses what is not here, the JSON Schema and the reference are made from it. What depends on the protocol has a table for each
+(`service.dicom`, `service.http`); what stands before the dot is what a person calls it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from gurney.config import limits, text, words
+from gurney.config import dicom_keys, proxied_keys
+from gurney.config.key import Key, later
 
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key: `form` is a word of `schema.FORMS`, `default` as one would write it (None: there is none)."""
-
-    name: str
-    form: str
-    meaning: str
-    default: str | None = None
-    required: bool = False
-    later: bool = False
-
-
-def _later(form: str, *names: str) -> tuple[Key, ...]:
-    return tuple(Key(name, form, "in the contract, not in this version", later=True) for name in names)
-
-
-def _size(value: int) -> str:
-    return text.spell_size(value)
-
+__all__ = ["KINDS", "Key", "owners", "title"]
 
 DOCUMENT = (
     Key("gurney", "version", "the document's version: 1", required=True),
@@ -45,84 +26,57 @@ SITE = (
 APPLICATION = (
     Key("services", "services", "what senders reach", required=True),
     Key("pools", "pools", "where it goes: interchangeable members under one name", required=True),
-    Key("limits", "limits", "defaults of the services' limits"),
-    *_later("any", "spool"),
-)
-SERVICE = (
-    Key("protocol", "protocol", "what is spoken: dicom", required=True),
-    Key("listen", "listen", "port, address:port, or a list", required=True),
-    Key("ae_title", "ae_title", "the called AE title that is admitted; omitted: any"),
-    Key("accept_from", "accept_from", "who may call: NAME@ADDRESS entries; omitted: everyone (a condition says so)"),
-    Key("delivery", "delivery", "when the sender gets its positive answer", words.DELIVERIES[0]),
-    Key("rules", "rules", "the first that matches wins, the last has no match; omitted: the application's only pool"),
-    Key("echo", "echo", "who answers C-ECHO", words.ECHOES[0]),
-    Key("prefer", "prefer", "transfer syntax UIDs in the order they are accepted; omitted: the sender's order", "[]"),
-    Key("non_patient", "non_patient", "objects without a Study UID", words.NON_PATIENTS[0]),
-    Key("duplicates", "duplicates", "the same SOP Instance UID again", words.DUPLICATES[0]),
-    Key("digest", "digest", "whether relayed objects are hashed", words.DIGESTS[0]),
-    Key("replay_limit", "replay_limit", "bytes of an object kept for replay; beyond it a failure is A700", _size(limits.REPLAY_OBJECT)),
-    Key("limits", "limits", "limits of this service"),
-    *_later("any", "tls", "user_identity", "give_up", "query", "partial", "moves", "destinations", "notify", "order_by", "waf"),
-    *_later("any", "accept_proxy_from", "answers", "batch", "patient_key", "hosts", "base", "external", "per_client", "read_your_writes"),
-    *_later("any", "conditional", "rewrite_links", "maintenance", "surge"),
-)
-LIMITS = (
-    Key("associations", "count", "open associations of the service", str(limits.SERVICE_ASSOCIATIONS)),
-    Key("associations_per_address", "count", "of one address", str(limits.ADDRESS_ASSOCIATIONS)),
-    Key("associations_per_ae", "count", "of one calling AE title", str(limits.AE_ASSOCIATIONS)),
-    Key("unassociated", "count", "connections not yet associated", str(limits.UNASSOCIATED)),
-    Key("unassociated_per_address", "count", "of one address", str(limits.ADDRESS_UNASSOCIATED)),
-    Key("max_object", "object_size", "largest object; omitted: none"),
-)
-RULE = (
-    Key("name", "name", "what explain and the ledger call it; omitted: rule-N"),
-    Key("match", "match", "facts and the globs they must fit; omitted: everything"),
-    Key("pool", "pool_name", "the name of one of the application's pools", required=True),
-    Key("urgency", "urgency", "who goes first, who is shed first", words.URGENCIES[1]),
-    *_later("any", "copy_to", "delivery", "discard", "waiting_room"),
-)
-POOL = (
-    Key("members", "members", "NAME: destination, or a list of destinations", required=True),
-    Key("balance", "balance", "how a new study finds its member", words.BALANCES[0]),
-    Key("keep", "keep", "what stays together on one member", words.KEEPS[0]),
-    Key("site", "site_name", "where the members stand"),
-    Key("check", "check", "the members' active check"),
-    Key("weight", "weight", "the members' weight", str(limits.WEIGHT)),
-    Key("statuses", "statuses", "rows of the status policy that differ here: {A9xx: next}", "{}"),
-    *_later("any", "tls", "storage", "authoritative", "persist", "max_in_flight", "queue", "slow_start", "panic", "takes", "send"),
-    *_later("any", "nak", "retry", "fallback", "agent"),
-)
-MEMBER = (
-    Key("address", "target", "NAME@HOST:PORT or HOST:PORT; with keys for the rest HOST", required=True),
-    Key("ae_title", "ae_title", "the called AE title sent to it; omitted: the sender's is passed on"),
-    Key("port", "port", "where the address has none"),
-    Key("weight", "weight", "its share of new studies", str(limits.WEIGHT)),
-    Key("calling_ae", "ae_title", "the calling AE title sent to it; omitted: the sender's is passed on"),
-    Key("max_associations", "member_associations", "associations open to it at once", str(limits.MEMBER_ASSOCIATIONS)),
-    Key("max_bytes", "size", "bytes in flight to it", _size(limits.MEMBER_BYTES)),
-    Key("async_ops", "async_ops", "operations outstanding on one association", "1"),
-    Key("check", "check", "its active check; keys left out are the pool's"),
-    Key("site", "site_name", "where it stands; omitted: the pool's site"),
-    *_later("any", "tls", "rate", "send", "nak", "retry", "proxy"),
-)
-CHECK = (
-    Key("kind", "check_kind", "what is asked of the member", "dicom-echo"),
-    Key("interval", "check_duration", "from one check to the next", text.spell_duration(limits.CHECK_INTERVAL_MS)),
-    Key("timeout", "check_duration", "no outcome after this is a failure", text.spell_duration(limits.CHECK_TIMEOUT_MS)),
-    Key("rise", "check_count", "good checks in a row until up", str(limits.CHECK_RISE)),
-    Key("fall", "check_count", "failed checks in a row until down", str(limits.CHECK_FALL)),
-    Key("expect_contexts", "expect_contexts", "[abstract syntax UID, transfer syntax UID] pairs that must be accepted", "[]"),
-    *_later("any", "path"),
+    Key("limits", "application_limits", "defaults of the services' limits"),
+    *later("spool"),
 )
 
 KINDS: Mapping[str, tuple[Key, ...]] = {
     "document": DOCUMENT,
     "site": SITE,
     "application": APPLICATION,
-    "service": SERVICE,
-    "limits": LIMITS,
-    "rule": RULE,
-    "pool": POOL,
-    "member": MEMBER,
-    "check": CHECK,
+    "limits": (*dicom_keys.LIMITS, *proxied_keys.HTTP_LIMITS),
+    "service.dicom": dicom_keys.SERVICE,
+    "limits.dicom": dicom_keys.LIMITS,
+    "rule.dicom": dicom_keys.RULE,
+    "pool.dicom": dicom_keys.POOL,
+    "member.dicom": dicom_keys.MEMBER,
+    "check.dicom": dicom_keys.CHECK,
+    "service.http": proxied_keys.HTTP_SERVICE,
+    "tls.http": proxied_keys.HTTP_TLS,
+    "limits.http": proxied_keys.HTTP_LIMITS,
+    "rule.http": proxied_keys.HTTP_RULE,
+    "pool.http": proxied_keys.HTTP_POOL,
+    "persist.http": proxied_keys.HTTP_PERSIST,
+    "fallback.http": proxied_keys.FALLBACK,
+    "member.http": proxied_keys.HTTP_MEMBER,
+    "check.http": proxied_keys.HTTP_CHECK,
+    "service.tcp": proxied_keys.TCP_SERVICE,
+    "tls.tcp": proxied_keys.TCP_TLS,
+    "limits.tcp": proxied_keys.TCP_LIMITS,
+    "rule.tcp": proxied_keys.TCP_RULE,
+    "pool.tcp": proxied_keys.TCP_POOL,
+    "persist.tcp": proxied_keys.TCP_PERSIST,
+    "member.tcp": proxied_keys.TCP_MEMBER,
+    "check.tcp": proxied_keys.TCP_CHECK,
+    "queue": proxied_keys.QUEUE,
+    "member_tls": proxied_keys.MEMBER_TLS,
 }
+
+
+def title(kind: str) -> str:
+    """What a person calls a mapping of this kind: `service.http` -> `service`."""
+    return kind.partition(".")[0]
+
+
+def protocol(kind: str) -> str:
+    """The protocol whose table `kind` is, or "" for what every protocol shares."""
+    return kind.partition(".")[2]
+
+
+def owners(kind: str, name: str) -> tuple[str, ...]:
+    """The other protocols whose mappings of this kind have the key: `service.http`, `ae_title` -> (`dicom`,)."""
+    return tuple(
+        protocol(other)
+        for other, table in KINDS.items()
+        if protocol(other) and other != kind and title(other) == title(kind) and any(key.name == name for key in table)
+    )

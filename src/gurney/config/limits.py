@@ -136,6 +136,48 @@ RECEIVE_FRONT: Annotated[int, Note("bytes", "architecture.md §6", "receive buff
 DRAIN_WITHIN_MS: Annotated[int, Note("ms", "reliability.md §4.5", "an object in hand is ended within this at a stop")] = 10_000
 
 
+# --- HTTP and TCP (http.md §1, §2, §10; reliability.md §3) ---
+HTTP_CONNECTIONS: Annotated[int, Note("connections", "http.md §1", "limits: connections of a service")] = 5_000
+HTTP_CONNECTIONS_HIGHEST: Annotated[int, Note("connections", "http.md §3", "highest connections; RLIMIT_NOFILE grants fewer")] = 1_000_000
+HTTP_HEADERS_MS: Annotated[int, Note("ms", "http.md §1", "limits: headers, a request's headers arrive within")] = 10_000
+HTTP_IDLE_MS: Annotated[int, Note("ms", "http.md §1", "limits: idle, a silent client is cut (also between two requests)")] = 60_000
+HTTP_SERVER_MS: Annotated[int, Note("ms", "http.md §2", "a silent member is given up")] = 60_000
+HTTP_CONNECT_MS: Annotated[int, Note("ms", "reliability.md §3", "connecting to a member, once")] = 3_000
+HTTP_RETRIES: Annotated[int, Note("tries", "http.md §2", "further tries of a connection, the last at another member")] = 3
+HTTP_TUNNEL_MS: Annotated[int, Note("ms", "http.md §2", "a silent tunnel (WebSocket) is cut")] = 3_600_000
+HTTP_USER_TIMEOUT_MS: Annotated[int, Note("ms", "reliability.md §3", "tcp-ut: bytes a peer does not acknowledge")] = 15_000
+HTTP_DRAIN_WITHIN_MS: Annotated[int, Note("ms", "http.md §10", "an old worker ends its sessions within")] = 12 * 3_600_000
+HTTP_STREAMS: Annotated[int, Note("streams", "http.md §2", "HTTP/2 streams of one connection at once")] = 100
+HTTP_SHORTEST_MS: Annotated[int, Note("ms", "http.md §1", "shortest time of a service's limits and of queue: wait")] = 100
+HTTP_LONGEST_MS: Annotated[int, Note("ms", "http.md §1", "longest time of a service's limits and of queue: wait")] = 24 * 3_600_000
+OLD_WORKERS: Annotated[int, Note("workers", "http.md §10", "old workers alive; with so many the next reload waits")] = 4
+MAX_IN_FLIGHT: Annotated[int, Note("requests", "http.md §1", "max_in_flight of a member (http)")] = 200
+MAX_IN_FLIGHT_HIGHEST: Annotated[int, Note("requests", "http.md §1", "highest max_in_flight")] = 100_000
+QUEUE_MOST: Annotated[int, Note("requests", "http.md §1", "queue: most of a pool")] = 1_000
+QUEUE_MOST_HIGHEST: Annotated[int, Note("requests", "http.md §1", "highest queue: most")] = 100_000
+QUEUE_WAIT_MS: Annotated[int, Note("ms", "http.md §1", "queue: wait")] = 5_000
+SLOW_START_MS: Annotated[int, Note("ms", "http.md §1", "slow_start of a member that is up again")] = 30_000
+SLOW_START_LONGEST_MS: Annotated[int, Note("ms", "http.md §1", "longest slow_start")] = 3_600_000
+PANIC: Annotated[int, Note("percent", "http.md §1", "panic: fewer usable members than this and all are used")] = 30
+PERSIST_FOR_MS: Annotated[int, Note("ms", "http.md §1", "persist: for, without a request")] = 1_800_000
+LONG_SHORTEST_MS: Annotated[int, Note("ms", "http.md §1", "shortest persist: for and hsts")] = 1_000
+LONG_LONGEST_MS: Annotated[int, Note("ms", "http.md §1", "longest persist: for and hsts")] = 10 * 365 * 86_400_000
+HOSTS: Annotated[int, Note("hosts", "http.md §1", "hosts of one service")] = 256
+PATH_CHARACTERS: Annotated[int, Note("characters", "reliability.md §5", "longest base, path of a check, glob over paths")] = 512
+HEADER_NAME_CHARACTERS: Annotated[int, Note("characters", "RFC 9110 §5.1", "longest header name of a rule or balance")] = 64
+FILE_NAME_CHARACTERS: Annotated[int, Note("characters", "architecture.md §3", "longest name of a file in the document")] = 255
+CERTIFICATES: Annotated[int, Note("files", "http.md §7", "certificates of one service")] = 256
+CERTIFICATE_BYTES: Annotated[int, Note("bytes", "http.md §7", "largest file with a certificate, CA or CRL")] = 1 * MIB
+PAGE_BYTES: Annotated[int, Note("bytes", "http.md §8", "largest page of a fallback: it fits HAProxy's buffer of 16 KiB")] = 12 * KIB
+CHECK_STATUSES: Annotated[int, Note("ranges", "http.md §1", "statuses and ranges of expect of one check")] = 16
+CHECK_GOOD: tuple[tuple[int, int], ...] = ((200, 399),)  # good statuses of an http check, both ends included
+
+
+def spell_range(ranges: tuple[tuple[int, int], ...]) -> str:
+    """Ranges of statuses as one would write them: ((200, 399),) -> `200-399`."""
+    return ", ".join(str(low) if low == high else f"{low}-{high}" for low, high in ranges)
+
+
 def table() -> tuple[Entry, ...]:
     """Every constant of this file with its note, in the order of the file."""
     here = sys.modules[__name__]

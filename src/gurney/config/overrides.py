@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from gurney.config import limits, words
-from gurney.config.document import Document, Member
+from gurney.config.document import Application, Document, Member
 from gurney.config.faults import shown
 from gurney.config.glob import fits
+from gurney.config.proxied import ProxyMember
 from gurney.errors import InputRefused
+
+M = TypeVar("M", Member, ProxyMember)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +51,21 @@ def word(text: str) -> str:
 
 
 def objects(document: Document) -> tuple[str, ...]:
-    """Every member as APP/POOL/MEMBER, in the order of the document."""
+    """Every member as APP/POOL/MEMBER: of the route process's pools, then of HAProxy's, each in the order of the document."""
     return tuple(
-        f"{application.name}/{pool.name}/{member}"
+        f"{application.name}/{pool}/{member}"
         for application in document.applications.values()
-        for pool in application.pools.values()
-        for member in pool.members
+        for pool, members in _members(application)
+        for member in members
     )
+
+
+def _members(application: Application) -> Iterator[tuple[str, Iterable[str]]]:
+    """The names of every pool and of its members."""
+    for pool in application.pools.values():
+        yield pool.name, pool.members
+    for proxied in application.proxied_pools.values():
+        yield proxied.name, proxied.members
 
 
 def matching(document: Document, glob: str) -> tuple[str, ...]:
@@ -65,7 +77,7 @@ def matching(document: Document, glob: str) -> tuple[str, ...]:
 
 
 def lay(document: Document, overrides: Iterable[Override]) -> Document:
-    """The document with `Member.override` set (and the weight of weight=N); the last word for an object counts.
+    """The document with `override` of each member set (and the weight of weight=N); the last word for an object counts.
 
     Overrides for members that the document does not have change nothing; the caller drops those whose time is over.
     """
@@ -73,17 +85,24 @@ def lay(document: Document, overrides: Iterable[Override]) -> Document:
     if not said:
         return document
 
-    def member(name: str, one: Member) -> Member:
-        over = said.get(name)
-        if over is None:
-            return one
-        return replace(one, override=over, weight=weight_of(over) or one.weight)
-
-    applications = {}
-    for app in document.applications.values():
-        pools = {
-            pool.name: replace(pool, members={key: member(f"{app.name}/{pool.name}/{key}", one) for key, one in pool.members.items()})
-            for pool in app.pools.values()
-        }
-        applications[app.name] = replace(app, pools=pools)
+    applications = {
+        app.name: replace(
+            app,
+            pools={pool.name: replace(pool, members=_laid(said, f"{app.name}/{pool.name}", pool.members)) for pool in app.pools.values()},
+            proxied_pools={
+                pool.name: replace(pool, members=_laid(said, f"{app.name}/{pool.name}", pool.members))
+                for pool in app.proxied_pools.values()
+            },
+        )
+        for app in document.applications.values()
+    }
     return replace(document, applications=applications)
+
+
+def _laid(said: Mapping[str, str], pool: str, members: Mapping[str, M]) -> dict[str, M]:
+    """The members of APP/POOL with what is said about them."""
+
+    def member(one: M, over: str | None) -> M:
+        return one if over is None else replace(one, override=over, weight=weight_of(over) or one.weight)
+
+    return {name: member(one, said.get(f"{pool}/{name}")) for name, one in members.items()}

@@ -1,19 +1,16 @@
-"""The one place for reading pools, members and checks."""
+"""The one place for reading pools, members and checks of `protocol: dicom`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass
 
-from gurney.config import addresses, limits, text, words
+from gurney.config import addresses, limits, member_lists, text, words
 from gurney.config.document import Check, Member, Pool
 from gurney.config.faults import Unfit, printable, shown
 from gurney.config.fields import Desk, Fields
-from gurney.config.tree import Entries, Items, Node, Scalar
-
-T = TypeVar("T")
+from gurney.config.tree import Items, Node, Scalar
 
 _STATUS_ROW = re.compile(r"(?=.{4}\Z)[0-9A-F]{1,4}x{0,3}")
 _SUCCESS_ROW = re.compile(r"0000|0xxx|00xx|000x|B[0-9A-Fx]{3}")
@@ -44,13 +41,13 @@ def pool(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> Pool:
     if isinstance(node, Scalar) and node.sound:
         desk.wrong(node, path, "GRN-S011", "a pool is a list of members or a mapping", f"[{printable(node.text)}]")
         return Pool(name, path, words.BALANCES[0], words.KEEPS[0], None, {})
-    fields = desk.open(node, path, "pool", key.at)
+    fields = desk.open(node, path, "pool.dicom", key.at)
     if fields is None:
         return Pool(name, path, words.BALANCES[0], words.KEEPS[0], None, {})
     fields.judge()
     defaults = _Defaults(
-        weight=_weight(fields, limits.WEIGHT),
-        site=_site(fields, None),
+        weight=member_lists.weight(fields, limits.WEIGHT),
+        site=member_lists.site(fields, None),
         check=_check(fields, CHECK),
     )
     members_node = fields.get("members")
@@ -58,36 +55,12 @@ def pool(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> Pool:
     return Pool(
         name=name,
         path=path,
-        balance=_balance(fields),
+        balance=fields.word("balance", words.BALANCES, words.BALANCES_LATER, "balance", words.BALANCES[0]),
         keep=fields.word("keep", words.KEEPS, (), "word for keep", words.KEEPS[0]),
         site=defaults.site,
         members=members,
         statuses=_statuses(fields),
     )
-
-
-def _balance(fields: Fields) -> str:
-    node = fields.get("balance")
-    later: tuple[str, ...] = words.BALANCES_LATER
-    if isinstance(node, Scalar) and node.sound and node.text.startswith("header:"):
-        later = (*later, node.text)
-    return fields.word("balance", words.BALANCES, later, "balance", words.BALANCES[0])
-
-
-def _weight(fields: Fields, default: int) -> int:
-    return fields.value("weight", lambda given: text.integer(given, 1, limits.WEIGHT_HIGHEST, "a weight"), default)
-
-
-def _site(fields: Fields, default: str | None) -> str | None:
-    known = fields.desk.sites
-
-    def parse(given: str) -> str:
-        if given not in known:
-            hint = fields.desk.faults.guess(given, known)
-            raise Unfit("GRN-S012", f"site {shown(given)} is not defined", hint or "define it under `sites` at the top")
-        return given
-
-    return fields.value("site", parse, default)
 
 
 def _statuses(fields: Fields) -> Mapping[str, str]:
@@ -118,7 +91,7 @@ def _check(fields: Fields, base: Check) -> Check:
     if isinstance(node, Scalar) and node.sound and node.text in (*words.CHECK_KINDS, *words.CHECK_KINDS_LATER):
         fields.desk.wrong(node, fields.under("check"), "GRN-S011", "a check is a mapping", f"check: {{kind: {node.text}}}")
         return base
-    inner = fields.desk.open(node, fields.under("check"), "check", fields.key_at("check"))
+    inner = fields.desk.open(node, fields.under("check"), "check.dicom", fields.key_at("check"))
     if inner is None:
         return base
     kind_node = inner.get("kind")
@@ -168,67 +141,10 @@ def _contexts(fields: Fields) -> tuple[tuple[str, str], ...]:
 
 
 def _members(desk: Desk, node: Node, path: str, pool_path: str, defaults: _Defaults) -> dict[str, Member]:
-    """Members by name: a mapping, or a list whose members are named by NAME, else by address."""
-    desk.marks.setdefault(path, node.at)
-    if isinstance(node, Scalar):
-        if node.sound:
-            desk.wrong(node, path, "GRN-S011", "members are a list or a mapping", f"[{printable(node.text)}]")
-        desk.faults.breaks(path)
-        return {}
-    count = len(node.pairs) if isinstance(node, Entries) else len(node.items)
-    if count == 0:
-        desk.wrong(node, path, "GRN-S025", "a pool without members", "NAME@ADDRESS:PORT")
-    if count > limits.MEMBERS:
-        desk.wrong(node, path, "GRN-S006", f"more than {limits.MEMBERS} members in one pool")
-        return {}
-    return (
-        _named_members(desk, node, path, defaults) if isinstance(node, Entries) else _listed_members(desk, node, path, pool_path, defaults)
-    )
+    def read(name: str | None, item: Node, under: str, at: tuple[int, int]) -> Member | None:
+        return _member(desk, name, item, under, at, defaults)
 
-
-def _named_members(desk: Desk, node: Entries, path: str, defaults: _Defaults) -> dict[str, Member]:
-    found: dict[str, Member] = {}
-    for name, key, value, under in desk.named(node, path, "members", text.member_name):
-        member = _member(desk, name, value, under, key.at, defaults)
-        if member is not None:
-            found[name] = member
-    return found
-
-
-def _listed_members(desk: Desk, node: Items, path: str, pool_path: str, defaults: _Defaults) -> dict[str, Member]:
-    found: dict[str, Member] = {}
-    for index, item in enumerate(node.items):
-        member = _listed_member(desk, item, f"{path}[{index}]", path, defaults)
-        if member is not None and member.name in found:
-            hint = "give the members names: members: {first: ADDRESS, second: ADDRESS}"
-            desk.wrong(item, pool_path, "GRN-S023", f"two members are named {shown(member.name)}", hint)
-        elif member is not None:
-            found[member.name] = member
-    return found
-
-
-def _listed_member(desk: Desk, item: Node, at_path: str, path: str, defaults: _Defaults) -> Member | None:
-    member = _member(desk, None, item, at_path, item.at, defaults)
-    if member is None:
-        return None
-    try:
-        text.member_name(member.name)
-    except Unfit as unfit:
-        desk.wrong(item, at_path, unfit.code, unfit.message, f"give it another one: members: {{NAME: {member.name}@…}}")
-        return None
-    under = f"{path}.{member.name}"
-    _mark_as(desk, item, under)
-    if desk.faults.is_broken(at_path):
-        desk.faults.breaks(under)
-    return replace(member, path=under)
-
-
-def _mark_as(desk: Desk, node: Node, path: str) -> None:
-    """Marks a listed member and its keys under its name, as if it stood in a mapping."""
-    desk.marks.setdefault(path, node.at)
-    for key, value in node.pairs if isinstance(node, Entries) else ():
-        _mark_as(desk, value, f"{path}.{key.text}")
-        desk.marks[f"{path}.{key.text}"] = key.at
+    return member_lists.members(desk, node, path, pool_path, "NAME@ADDRESS:PORT", read)
 
 
 def _member(desk: Desk, name: str | None, node: Node, path: str, at: tuple[int, int], defaults: _Defaults) -> Member | None:
@@ -252,13 +168,13 @@ def _member(desk: Desk, name: str | None, node: Node, path: str, at: tuple[int, 
             site=defaults.site,
             check=defaults.check,
         )
-    fields = desk.open(node, path, "member", at)
+    fields = desk.open(node, path, "member.dicom", at)
     if fields is None:
         return None
     fields.judge()
     target = fields.value("address", addresses.target, addresses.Target(None, "", None))
-    title = _once(fields, "ae_title", target.ae_title, fields.value("ae_title", text.ae_title, None))
-    port = _once(fields, "port", target.port, fields.value("port", addresses.port, None))
+    title = member_lists.once(fields, "ae_title", target.ae_title, fields.value("ae_title", text.ae_title, None))
+    port = member_lists.once(fields, "port", target.port, fields.value("port", addresses.port, None))
     if port is None and target.host and not fields.has("port"):
         desk.wrong(fields.get("address") or node, path, "GRN-S017", f"{shown(target.host)} has no port", "HOST:PORT, or a key `port`")
     number = fields.value("async_ops", lambda given: text.integer(given, 1, limits.PORT_HIGHEST), 1)
@@ -271,24 +187,15 @@ def _member(desk: Desk, name: str | None, node: Node, path: str, at: tuple[int, 
         port=port or 0,
         ae_title=title,
         calling_ae=fields.value("calling_ae", text.ae_title, None),
-        weight=_weight(fields, defaults.weight),
+        weight=member_lists.weight(fields, defaults.weight),
         max_associations=fields.value(
             "max_associations", lambda given: text.integer(given, 1, limits.MEMBER_ASSOCIATIONS_HIGHEST), limits.MEMBER_ASSOCIATIONS
         ),
         max_bytes=fields.value("max_bytes", lambda given: text.size(given, 1), limits.MEMBER_BYTES),
         rate=None,
-        site=_site(fields, defaults.site),
+        site=member_lists.site(fields, defaults.site),
         check=_check(fields, defaults.check),
     )
-
-
-def _once(fields: Fields, key: str, in_address: T | None, in_key: T | None) -> T | None:
-    """What may stand in the address or under a key of its own, but not in both."""
-    if in_address is not None and in_key is not None:
-        fields.desk.faults.add(
-            fields.key_at(key), "GRN-S030", f"'{key}' stands in the address too", "leave one of them out", path=fields.under(key)
-        )
-    return in_address if in_key is None else in_key
 
 
 def _whole_target(given: str) -> addresses.Target:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from gurney.config import lint, pools, services, sites, text, words
-from gurney.config.document import Application, Document, Pool, Service
+from gurney.config import families, lint, pools, proxied_pools, proxied_services, services, sites, text, words
+from gurney.config.document import Application, Document, Limits, Pool, Service
 from gurney.config.faults import Fault, Faults, Reading, Unfit, shown
 from gurney.config.fields import Desk
+from gurney.config.proxied import ProxyLimits, ProxyPool, ProxyService
 from gurney.config.tree import Entries, Node, Scalar, grow
 
 __all__ = ["Fault", "Reading", "read"]
@@ -63,31 +65,62 @@ def _application(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> A
         return None
     services_node, pools_node = fields.get("services"), fields.get("pools")
     fields.judge()
-    base = services.service_limits(fields, services.LIMITS)
-    later = services.pools_named(services_node, later=True) - services.pools_named(services_node, later=False)
-    found_pools: dict[str, Pool] = {}
+    inner = services.limits_of(fields, "limits")
+    bases = services.dicom_limits(inner, services.LIMITS), proxied_services.proxy_limits(inner, proxied_services.LIMITS)
+    found = Application(name, path, {}, {}, {}, {})
     if pools_node is not None:
-        unread = _only_later(services_node)
-        for pool_name, pool_key, value, under in desk.named(pools_node, fields.under("pools"), "pools", _name_of("a pool")):
-            if unread or pool_name in later:
-                continue  # belongs to a service of a later protocol, about which one error is enough
-            found_pools[pool_name] = pools.pool(desk, pool_name, pool_key, value, under)
-    found_services: dict[str, Service] = {}
+        found = _pools(desk, found, services_node, pools_node, fields.under("pools"))
     if services_node is not None:
-        for service_name, service_key, value, under in desk.named(
-            services_node, fields.under("services"), "services", _name_of("a service")
-        ):
-            service = services.service(desk, service_name, service_key, value, under, found_pools, base)
-            if service is not None:
-                found_services[service_name] = service
+        found = _services(desk, found, services_node, fields.under("services"), *bases)
     for empty, what in ((services_node, "services"), (pools_node, "pools")):
         if isinstance(empty, Entries) and not empty.pairs:
             desk.wrong(empty, fields.under(what), "GRN-S025", f"no {what}")
-    return Application(name, path, found_services, found_pools)
+    return found
 
 
-def _only_later(node: Node | None) -> bool:
-    """Whether every service of an application speaks a protocol of a later version."""
-    if not isinstance(node, Entries) or not node.pairs:
-        return False
-    return all(services.protocol_of(value) in words.PROTOCOLS_LATER for _, value in node.pairs)
+def _pools(desk: Desk, application: Application, services_node: Node | None, node: Node, path: str) -> Application:
+    """The application with its pools: each read by the table of the protocol that leads to it."""
+    led = families.leads(services_node, node)
+    names = [key.text for key, _ in node.pairs] if isinstance(node, Entries) else []
+    of_route: dict[str, Pool] = {}
+    of_proxy: dict[str, ProxyPool] = {}
+    for name, key, value, under in desk.named(node, path, "pools", _name_of("a pool")):
+        protocol = families.pool_protocol(name, value, led, services_node)
+        if protocol == "later":
+            continue  # belongs to a service of a later protocol, about which one error is enough
+        conflict = families.conflict(led.get(name, {}))
+        if conflict is not None:
+            hint = "a pool for each; their members may be the same"
+            desk.wrong(key, under, "GRN-S032", f"pool {shown(name)} cannot serve two protocols: {conflict} lead to it", hint)
+        if protocol in words.PROXY_PROTOCOLS:
+            of_proxy[name] = proxied_pools.pool(desk, name, key, value, under, protocol, names)
+        else:
+            of_route[name] = pools.pool(desk, name, key, value, under)
+    return replace(application, pools=of_route, proxied_pools=of_proxy)
+
+
+def _services(desk: Desk, application: Application, node: Node, path: str, base: Limits, proxy_base: ProxyLimits) -> Application:
+    """The application with its services."""
+    known = (*application.pools, *application.proxied_pools)
+    of_route: dict[str, Service] = {}
+    of_proxy: dict[str, ProxyService] = {}
+    for name, key, value, under in desk.named(node, path, "services", _name_of("a service")):
+        protocol = families.protocol_of(value)
+        if protocol in words.PROTOCOLS_LATER:
+            _later(desk, value, under)
+        elif protocol in words.PROXY_PROTOCOLS:
+            proxied = proxied_services.service(desk, name, key, value, under, protocol, known, proxy_base)
+            of_proxy.update({name: proxied} if proxied is not None else {})
+        else:
+            service = services.service(desk, name, key, value, under, known, base)
+            of_route.update({name: service} if service is not None else {})
+    return replace(application, services=of_route, proxied=of_proxy)
+
+
+def _later(desk: Desk, node: Node, path: str) -> None:
+    """A service of a later protocol: said once, nothing else about it."""
+    protocol = families.child(node, "protocol")
+    if protocol is not None:
+        desk.marks.setdefault(f"{path}.protocol", protocol.at)
+        desk.word(protocol, f"{path}.protocol", words.PROTOCOLS, words.PROTOCOLS_LATER, "protocol", "protocol")
+    desk.faults.breaks(path)

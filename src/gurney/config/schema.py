@@ -53,7 +53,35 @@ _SIZE = _string("[0-9]+(?:B|KiB|MiB|GiB|TiB)")
 _UID = _text("[0-9.]{1,64}")
 _PORT = _number(1, limits.PORT_HIGHEST)
 _LISTEN: Schema = {"anyOf": [{"type": "integer", "minimum": 1, "maximum": limits.PORT_HIGHEST}, _string("(?:.*:)?[0-9]+")]}
-_DESTINATION: Schema = {"anyOf": [_string(".*:[0-9]+"), _ref("member")]}
+_PROTOCOLS = words.PROTOCOLS
+
+
+def _each(title: str) -> list[Schema]:
+    """The tables of a kind, one for each protocol."""
+    return [_ref(f"{title}.{protocol}") for protocol in _PROTOCOLS]
+
+
+def _destination(*protocols: str) -> Schema:
+    return {"anyOf": [_string(".*:[0-9]+"), *(_ref(f"member.{protocol}") for protocol in protocols)]}
+
+
+def _members(protocol: str) -> Schema:
+    one = _destination(protocol)
+    return {"anyOf": [{"type": "array", "items": one, "minItems": 1}, _named(_MEMBER_NAME, one)]}
+
+
+def _rules(protocol: str) -> Schema:
+    return {"type": "array", "items": _ref(f"rule.{protocol}"), "minItems": 1, "maxItems": limits.RULES}
+
+
+def _word_or(known: Sequence[str], *others: Schema) -> Schema:
+    return {"anyOf": [_enum(known), *others]}
+
+
+_HEADER = "header:[A-Za-z0-9-]+"
+_GLOBS = _one_or_list(_text())
+_FILE = _text("[^/~'\"\\\\][^'\"\\\\]*")
+_STATUSES = _text("[1-5]xx|[1-5][0-9]{2}(?:-[1-5][0-9]{2})?")
 _STATUS_ROW = "[0-9A-F]{4}|[0-9A-F]{3}x|[0-9A-F]{2}xx|[0-9A-F]xxx"
 
 FORMS: dict[str, Schema] = {
@@ -64,14 +92,44 @@ FORMS: dict[str, Schema] = {
     # an editor of YAML 1.1 takes NO (Norway) for false
     "jurisdiction": {"anyOf": [_string("[A-Z]{2}(?:-[A-Z0-9]{1,3})?"), {"type": "boolean"}]},
     "applications": _named(_NAME, _ref("application")),
-    "services": _named(_NAME, _ref("service")),
-    "pools": _named(_NAME, {"anyOf": [{"type": "array", "items": _DESTINATION, "minItems": 1}, _ref("pool")]}),
-    "members": {
-        "anyOf": [{"type": "array", "items": _DESTINATION, "minItems": 1}, _named(_MEMBER_NAME, _DESTINATION)],
+    "services": _named(_NAME, {"anyOf": _each("service")}),
+    "pools": _named(_NAME, {"anyOf": [{"type": "array", "items": _destination(*_PROTOCOLS), "minItems": 1}, *_each("pool")]}),
+    "application_limits": _ref("limits"),
+    "members": _members("dicom"),
+    "http_members": _members("http"),
+    "tcp_members": _members("tcp"),
+    "rules": _rules("dicom"),
+    "http_rules": _rules("http"),
+    "tcp_rules": _rules("tcp"),
+    "limits": _ref("limits.dicom"),
+    "http_limits": _ref("limits.http"),
+    "tcp_limits": _ref("limits.tcp"),
+    "check": _ref("check.dicom"),
+    "http_check": _ref("check.http"),
+    "tcp_check": _ref("check.tcp"),
+    "http_tls": _ref("tls.http"),
+    "tcp_tls": _ref("tls.tcp"),
+    "member_tls": _ref("member_tls"),
+    "queue": _ref("queue"),
+    "http_persist": _word_or(words.HTTP_PERSISTS, _ref("persist.http")),
+    "tcp_persist": _word_or(words.TCP_PERSISTS, _ref("persist.tcp")),
+    "http_persist_kind": _enum(words.HTTP_PERSISTS),
+    "tcp_persist_kind": _enum(words.TCP_PERSISTS),
+    "persist_then": _enum(words.PERSIST_THENS),
+    "http_fallback": {"anyOf": [_text(_NAME), _ref("fallback.http")]},
+    "http_match": {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {"header": _named("[A-Za-z0-9-]+", _GLOBS)},
+        "propertyNames": {"anyOf": [_enum([*words.HTTP_FACTS, "header"]), {"pattern": f"^{_HEADER}$"}]},
+        "additionalProperties": _GLOBS,
     },
-    "rules": {"type": "array", "items": _ref("rule"), "minItems": 1, "maxItems": limits.RULES},
-    "limits": _ref("limits"),
-    "check": _ref("check"),
+    "tcp_match": {
+        "type": "object",
+        "minProperties": 1,
+        "propertyNames": _enum(words.TCP_FACTS),
+        "additionalProperties": _GLOBS,
+    },
     "match": {
         "type": "object",
         "minProperties": 1,
@@ -84,7 +142,9 @@ FORMS: dict[str, Schema] = {
         "propertyNames": {"pattern": f"^(?:{_STATUS_ROW})$"},
         "additionalProperties": _enum(words.STATUS_ACTIONS),
     },
-    "protocol": _enum(words.PROTOCOLS),
+    "protocol": _enum(["dicom"]),
+    "http_protocol": _enum(["http"]),
+    "tcp_protocol": _enum(["tcp"]),
     "delivery": _enum(words.DELIVERIES),
     "echo": _enum(words.ECHOES),
     "non_patient": _enum(words.NON_PATIENTS),
@@ -92,8 +152,31 @@ FORMS: dict[str, Schema] = {
     "digest": _enum(words.DIGESTS),
     "urgency": _enum(words.URGENCIES),
     "balance": _enum(words.BALANCES),
+    "http_balance": _word_or(words.HTTP_BALANCES, _string(_HEADER)),
+    "tcp_balance": _enum(words.TCP_BALANCES),
     "keep": _enum(words.KEEPS),
     "check_kind": _enum(words.CHECK_KINDS),
+    "proxy_check_kind": _enum(words.PROXY_CHECK_KINDS),
+    "check_path": _text("/.*"),
+    "expect": _one_or_list(_STATUSES),
+    "client": _enum(words.CLIENTS),
+    "alpn": _one_or_list(_enum(words.ALPNS)),
+    "proxy": _enum(words.PROXIES),
+    "hosts": _one_or_list(_text("[A-Za-z0-9.*-]+")),
+    "host": _text("[A-Za-z0-9.:-]+"),
+    "base": _text("/.*"),
+    "networks": _one_or_list(_text(".+")),
+    "some_networks": {"anyOf": [_text(".+"), {"type": "array", "items": _text(".+")}]},
+    "file": _FILE,
+    "files": _one_or_list(_FILE),
+    "ca": _FILE,
+    "percent": _string("[0-9]{1,3}%"),
+    "connections": _number(1, limits.HTTP_CONNECTIONS_HIGHEST),
+    "max_in_flight": {"anyOf": [_number(1, limits.MAX_IN_FLIGHT_HIGHEST), _enum(["none"])]},
+    "queue_most": _number(1, limits.QUEUE_MOST_HIGHEST),
+    "short_duration": _DURATION,
+    "long_duration": _DURATION,
+    "slow_start": _DURATION,
     "listen": _one_or_list(_LISTEN),
     "port": _PORT,
     "target": _text(".+"),

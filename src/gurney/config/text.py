@@ -71,6 +71,16 @@ def size(text: str, lowest: int = 0, highest: int = 1 << 60) -> int:
     return value
 
 
+def size_or_none(text: str) -> int | None:
+    """A size of at least one byte, or `none`."""
+    if text == "none":
+        return None
+    try:
+        return size(text, 1)
+    except Unfit as unfit:
+        raise Unfit(unfit.code, unfit.message, f"{unfit.hint}; or none") from None
+
+
 def spell_size(count: int) -> str:
     """The shortest way to write a size: 67108864 -> `64MiB`."""
     for unit in ("TiB", "GiB", "MiB", "KiB"):

@@ -5,19 +5,38 @@ What stands in a `*_LATER` list is a word of the contract this version does not 
 
 from __future__ import annotations
 
-PROTOCOLS = ("dicom",)
-PROTOCOLS_LATER = ("hl7", "http", "fhir", "dicomweb", "s3", "tcp")
+ROUTE_PROTOCOLS = ("dicom",)  # carried by the route process
+PROXY_PROTOCOLS = ("http", "tcp")  # carried by HAProxy
+PROTOCOLS = ROUTE_PROTOCOLS + PROXY_PROTOCOLS
+PROTOCOLS_LATER = ("hl7", "fhir", "dicomweb", "s3")
 
 DELIVERIES = ("relay",)
 DELIVERIES_LATER = ("spool", "spool-on-failure")
 
-BALANCES = ("study", "patient", "least-load", "round-robin", "failover")
-BALANCES_LATER = ("least-time", "random", "source", "uri")  # of http.md §1; header:NAME too
+BALANCES = ("study", "patient", "least-load", "round-robin", "failover")  # of dicom
+BALANCES_LATER = ("least-time",)
+
+# http.md §1; HTTP_BALANCES has header:NAME too
+HTTP_BALANCES = ("least-load", "round-robin", "random", "failover", "source", "uri")
+HTTP_BALANCES_LATER = ("least-time", "study", "patient")
+TCP_BALANCES = ("least-load", "round-robin", "random", "failover", "source")
+TCP_BALANCES_LATER = ("least-time",)
+
+HTTP_PERSISTS = ("none", "cookie", "source")
+PERSISTS_LATER = ("header", "app-cookie", "parameter")  # each with :NAME
+TCP_PERSISTS = ("none", "source")
+PERSIST_THENS = ("none", "source")
+
+CLIENTS = ("required", "optional")  # client certificates, where there is a client_ca
+ALPNS = ("h2", "http/1.1")
+PROXIES = ("none", "v1", "v2")  # PROXY protocol towards a member
 
 KEEPS = ("study", "patient", "object")  # dicom.md §4
 
-CHECK_KINDS = ("tcp", "dicom-associate", "dicom-echo")
-CHECK_KINDS_LATER = ("dicom-find", "dicom-store", "http", "fhir", "dicomweb", "s3", "hl7")
+CHECK_KINDS = ("tcp", "dicom-associate", "dicom-echo")  # made by the route process
+CHECK_KINDS_LATER = ("dicom-find", "dicom-store")
+PROXY_CHECK_KINDS = ("http", "tcp")  # made by HAProxy itself
+PROXY_CHECK_KINDS_LATER = ("fhir", "dicomweb", "s3", "hl7")
 
 ECHOES = ("local", "pool")  # dicom.md §6
 
@@ -54,6 +73,22 @@ DATA_FACTS = (
 )
 FACTS = ASSOCIATION_FACTS + COMMAND_FACTS + DATA_FACTS
 FACTS_LATER = ("tls_subject", "user")
+
+# http.md §2, column plain; of http header:NAME too
+HTTP_FACTS = ("method", "path", "host", "network")
+HTTP_FACTS_LATER = (
+    "tenant",
+    "resource",
+    "interaction",
+    "access",
+    "operation",
+    "study_uid",
+    "bucket",
+    "client",
+    "certificate",
+    "content_type",
+)
+TCP_FACTS = ("network", "host")
 
 REQUESTS = ("store", "echo")
 REQUESTS_LATER = ("find", "move", "get", "worklist", "mpps", "commitment", "print", "other")
