@@ -123,12 +123,14 @@ class FakeKeeper:
     routes: dict[str, FakeRoute] = field(default_factory=dict)
     listeners: dict[str, tuple[str, ...]] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
+    terms: dict[str, dict[str, Any]] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
     hopeless: str = ""  # not empty: what `run` starts ends at once, with these last words
 
-    def run(self, name: str, argv: Sequence[str], folder: Path, listeners: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    def run(self, name: str, argv: Sequence[str], folder: Path, listeners: Sequence[Mapping[str, Any]], **terms: Any) -> Mapping[str, Any]:
         self._alive()
         self.asked.append(("run", name))
+        self.terms[name] = terms
         for one in listeners:
             if one["port"] in self.taken:
                 raise GuardRefused(f"cannot listen on {one['name']}: Address already in use")

@@ -24,10 +24,24 @@ class GuardKeeper:
     def __init__(self, state: Path) -> None:
         self._guard = Guard(state)
 
-    def run(self, name: str, argv: Sequence[str], folder: Path, listeners: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    def run(
+        self,
+        name: str,
+        argv: Sequence[str],
+        folder: Path,
+        listeners: Sequence[Mapping[str, Any]],
+        *,
+        environment: Mapping[str, str] | None = None,
+        stop_signal: str = "SIGTERM",
+        user: int | None = None,
+        stdin: Path | None = None,
+        binds: bool = False,
+    ) -> Mapping[str, Any]:
         """Keep this process alive with these listeners; one that is being adopted or stopped is waited for first."""
         self._settled(name)
-        return self._guard.run(name, argv, folder, listeners)
+        return self._guard.run(
+            name, argv, folder, listeners, environment=environment, stop_signal=stop_signal, user=user, stdin=stdin, binds=binds
+        )
 
     def stop(self, name: str, within: float) -> None:
         """End it."""
@@ -49,6 +63,8 @@ class GuardKeeper:
                 state=str(one.get("state")),
                 last_exit=str(one["last_exit"]) if one.get("last_exit") is not None else None,
                 listeners=tuple(str(listener) for listener in one.get("listeners") or ()),
+                last_words=one.get("last_words"),
+                problem=one.get("problem"),
             )
             for one in self._guard.list()
         )

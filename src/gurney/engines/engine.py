@@ -25,13 +25,32 @@ class Process:
     state: str
     last_exit: str | None
     listeners: tuple[str, ...]
+    last_words: str | None = None  # its last lines of output before that, for people
+    problem: str | None = None  # why the guard does not get on with it
 
 
 class Keeper(Protocol):
     """What an engine asks of the guard. Every method raises `GuardRefused`, or `NotRunning` when no guard answers."""
 
-    def run(self, name: str, argv: Sequence[str], folder: Path, listeners: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Keep this process alive with these listeners; idempotent."""
+    def run(
+        self,
+        name: str,
+        argv: Sequence[str],
+        folder: Path,
+        listeners: Sequence[Mapping[str, Any]],
+        *,
+        environment: Mapping[str, str] | None = None,
+        stop_signal: str = "SIGTERM",
+        user: int | None = None,
+        stdin: Path | None = None,
+        binds: bool = False,
+    ) -> Mapping[str, Any]:
+        """Keep this process alive with these listeners; idempotent.
+
+        `environment`: exactly these variables; None is the guard's choice for our own programs. `stop_signal`: its name; what is not
+        SIGTERM is a soft stop that SIGTERM hurries near the end. `user`: the uid and gid it runs under. `stdin`: the file it reads there.
+        `binds`: it opens its listening sockets itself. Another argv, folder, environment, user or stdin starts a running process anew.
+        """
 
     def stop(self, name: str, within: float) -> None:
         """End it; what it has in hand gets up to `within` seconds."""
@@ -45,12 +64,13 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What every engine stands on: the folder of each application, the guard, the crash points, and who hears of long work."""
+    """What every engine stands on: each application's folder and uid, the guard, crash points, who hears of long work."""
 
     folder: Callable[[str], Path]  # application -> its folder, made when missing
     keeper: Keeper
     faults: Faults = field(default_factory=Faults)
     progress: Callable[[str], None] = field(default=lambda text: None)
+    user: Callable[[str], int | None] = field(default=lambda application: None)  # the uid its processes run under; None: our own
 
 
 @dataclass(frozen=True, slots=True)

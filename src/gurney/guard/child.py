@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,15 +20,19 @@ ENVIRONMENT = ("LANG", "LC_ALL", "PYTHONPATH", "GURNEY_FAILPOINTS")
 OUTPUT = "output.log"
 OUTPUT_SIZE = 1024 * 1024
 """Bytes of a child's output file beyond which it is put aside before the next start."""
+WORDS_LINES, WORDS_BYTES = 8, 2000
+"""How much of what a process said last stands in the guard's report."""
 
 
 class Child:
     """A process by its pidfd, which names this process and no later one of the same pid."""
 
-    def __init__(self, pid: int, pidfd: int, start: int, popen: subprocess.Popen[bytes] | None) -> None:
+    def __init__(self, pid: int, pidfd: int, start: int, popen: subprocess.Popen[bytes] | None, said: int = 0) -> None:
         self.pid = pid
         self.pidfd = pidfd
         self.start = start
+        self.said = said
+        """Where its own words begin in the output file; 0 where that is not known."""
         self._popen = popen
 
     @property
@@ -69,17 +74,26 @@ def environment() -> dict[str, str]:
 
 
 def start(intent: Intent) -> Child:
-    """Start the process an intent describes: a session of its own, no input, output to a file of its folder. Raises GuardRefused."""
+    """Start the process an intent describes: a session of its own, its terms, output to a file of its folder. Raises GuardRefused."""
+    terms = intent.terms
     try:
-        with open_output(intent.folder) as output:
+        with open_output(intent.folder) as output, open_input(terms.stdin) as given:
+            said = os.fstat(output.fileno()).st_size
             popen = subprocess.Popen(
-                list(intent.argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=intent.folder, env=environment(),
+                list(intent.argv), stdin=given, stdout=output, stderr=output, cwd=intent.folder,
+                env=environment() if terms.environment is None else dict(terms.environment),
+                user=terms.user, group=terms.user, extra_groups=None if terms.user is None else [],
                 start_new_session=True, close_fds=True,
             )  # fmt: skip
     except OSError as problem:
         raise GuardRefused(f"cannot start {intent.name}: {problem.strerror}: {problem.filename}") from problem
     # it cannot be reaped before we wait for it, so the pid is still its own
-    return Child(popen.pid, os.pidfd_open(popen.pid), proc.start_time(popen.pid) or 0, popen)
+    return Child(popen.pid, os.pidfd_open(popen.pid), proc.start_time(popen.pid) or 0, popen, said)
+
+
+def open_input(path: Path | None) -> BinaryIO:
+    """What a child reads as stdin: a file, opened anew for every start, or nothing. Raises OSError."""
+    return os.fdopen(os.open(os.devnull if path is None else path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), "rb", buffering=0)
 
 
 def open_output(folder: Path, name: str = OUTPUT) -> BinaryIO:
@@ -91,19 +105,42 @@ def open_output(folder: Path, name: str = OUTPUT) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "ab", buffering=0)
 
 
+def last_words(folder: Path, said: int = 0) -> str | None:
+    """The last lines of a folder's output file from byte `said` on; None when there are none."""
+    try:
+        with open(folder / OUTPUT, "rb") as output:
+            size = os.fstat(output.fileno()).st_size
+            output.seek(max(said if said <= size else 0, size - WORDS_BYTES))
+            lines = output.read(WORDS_BYTES).decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return None
+    return "\n".join(lines[-WORDS_LINES:]) or None
+
+
+def end_left_over(argv: Sequence[str]) -> list[int]:
+    """SIGKILL what a dead process with these arguments left behind; gives who of them still lives. It is gone when this gives none."""
+    found = proc.left_over(argv)
+    for pid in found:
+        if (child := _open(pid)) is not None:
+            if proc.is_left_over(pid, argv):
+                child.signal(signal.SIGKILL)
+            child.leave()
+    return found
+
+
 def adopt(intent: Intent) -> Child | None:
     """The living process of an intent that an earlier guard started, or None.
 
     First the recorded pid, whose start time has to be the recorded one; else, since a guard may die between starting a process and
-    writing its pid down, whichever process has this argv, in which the folder's unique path stands.
+    writing its pid down, whichever process leads a session and has this argv, in which the folder's unique path stands.
     """
     if intent.pid is not None and intent.start is not None and (child := _open(intent.pid)) is not None:
         if child.start == intent.start:
             return child
         child.leave()
-    for pid in proc.started_by(intent.argv):
+    for pid in proc.started_by(intent.argv, intent.terms.user):
         if (child := _open(pid)) is not None:
-            if proc.is_started_by(pid, intent.argv):
+            if proc.is_started_by(pid, intent.argv, intent.terms.user):
                 return child
             child.leave()
     return None

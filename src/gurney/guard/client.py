@@ -15,6 +15,7 @@ from typing import Any
 from gurney.disk import locks
 from gurney.errors import GuardRefused, NotRunning
 from gurney.guard import child
+from gurney.guard.intents import Terms, terms_as_json
 from gurney.net import messages
 from gurney.net.messages import Connection
 
@@ -36,21 +37,35 @@ class Guard:
         self._path = state / SOCKET
 
     def run(
-        self, name: str, argv: Sequence[str], folder: Path, listeners: Sequence[Mapping[str, Any]] = (), *, restart: bool = False
+        self,
+        name: str,
+        argv: Sequence[str],
+        folder: Path,
+        listeners: Sequence[Mapping[str, Any]] = (),
+        *,
+        restart: bool = False,
+        environment: Mapping[str, str] | None = None,
+        stop_signal: str = "SIGTERM",
+        user: int | None = None,
+        stdin: Path | None = None,
+        binds: bool = False,
     ) -> dict[str, Any]:
         """Keep a process with these listeners ({name, host, port}); `restart` ends and starts it again on the same ones.
 
-        Gives {pid, started, handed}: handed is false when the process has not confirmed its listeners yet.
+        The other terms are those of `intents.Terms`. Gives {pid, started, handed}: handed is false when the process has not confirmed its
+        listeners yet.
         """
+        terms = Terms(environment, stop_signal, user, stdin, binds)
         message = {"op": "run", "name": name, "argv": list(argv), "folder": str(folder), "listeners": [dict(one) for one in listeners]}
-        return self._ask({**message, "restart": restart}, RUN_SECONDS)
+        return self._ask({**message, **terms_as_json(terms), "restart": restart}, RUN_SECONDS)
 
     def stop(self, name: str, within: float = 10.0) -> dict[str, Any]:
-        """End a process: SIGTERM, `within` seconds, SIGKILL. Gives {stopped, exit}; stopped is false if there was none."""
+        """End a process: its stop signal, `within` seconds, SIGKILL. Gives {stopped, exit}; stopped is false if there was none."""
         return self._ask({"op": "stop", "name": name, "within": within}, within + END_SECONDS)
 
     def list(self) -> list[dict[str, Any]]:
-        """What the guard keeps: {name, pid, since, restarts, adopted, state, last_exit, listeners, waiting, problem, argv, folder}."""
+        """What the guard keeps: {name, pid, since, restarts, adopted, state, last_exit, last_words, listeners, waiting, problem, argv,
+        folder}, and what of its terms is not the default."""
         processes: list[dict[str, Any]] = self._ask({"op": "list"}, LIST_SECONDS)["processes"]
         return processes
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,12 @@ from gurney.disk import files
 from gurney.errors import InputRefused, StateUnusable
 from gurney.guard import proc
 
-VERSION = 1
+VERSION = 2
+"""1 (issue 3) knew no environment, stop signal, user, stdin and binds: what is not there has the default."""
 NAME_LENGTH = 128
+STOP_SIGNALS = ("SIGTERM", "SIGUSR1", "SIGQUIT", "SIGINT")
+"""What asks a program of ours to end what it has in hand and then itself; SIGUSR1 is HAProxy's soft stop, SIGQUIT nginx's."""
+UID_LIMIT = 2**32 - 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,22 @@ class Listener:
     name: str
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which terms a process runs.
+
+    `environment`: exactly these variables and no other; None is the guard's choice for our own programs. `stop_signal`: the name of the
+    signal that asks it to end. `user`: the uid and gid it runs under, None is the guard's own. `stdin`: the file it reads there, opened
+    with the guard's rights. `binds`: it opens listening sockets of its own, so it keeps the right to ports below 1024.
+    """
+
+    environment: Mapping[str, str] | None = None
+    stop_signal: str = "SIGTERM"
+    user: int | None = None
+    stdin: Path | None = None
+    binds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,7 @@ class Intent:
     since: float = 0.0
     restarts: int = 0
     stopping: bool = False
+    terms: Terms = field(default_factory=Terms)
 
 
 class Intents:
@@ -75,8 +96,8 @@ class Intents:
     def _read(self) -> None:
         try:
             body = json.loads(self._path.read_bytes())
-            if body["version"] != VERSION:
-                raise StateUnusable(f"{self._path} is of version {body['version']}, this guard knows {VERSION}")
+            if type(body["version"]) is not int or not 1 <= body["version"] <= VERSION:
+                raise StateUnusable(f"{self._path} is of version {body['version']}, this guard knows 1 to {VERSION}")
             same_boot = body["boot"] == proc.boot_id()
             for name, one in body["processes"].items():
                 self._intents[name] = _from_json(name, one, same_boot)
@@ -99,7 +120,27 @@ def wanted(message: Mapping[str, Any]) -> Intent:
         raise InputRefused("folder is an absolute path")
     if len({one.name for one in listeners}) != len(listeners):
         raise InputRefused("two listeners have one name")
-    return Intent(name, tuple(argv), Path(folder), listeners)
+    return Intent(name, tuple(argv), Path(folder), listeners, terms=_terms(message))
+
+
+def _terms(message: Mapping[str, Any]) -> Terms:
+    environment, stop, user = message.get("environment"), message.get("stop_signal", "SIGTERM"), message.get("user")
+    file, binds = message.get("stdin"), message.get("binds", False)
+    if environment is not None and not (isinstance(environment, dict) and all(_variable(*one) for one in environment.items())):
+        raise InputRefused("environment is a mapping of names to texts")
+    if stop not in STOP_SIGNALS:
+        raise InputRefused(f"stop_signal is one of {', '.join(STOP_SIGNALS)}")
+    if user is not None and (not isinstance(user, int) or isinstance(user, bool) or not 0 <= user <= UID_LIMIT):
+        raise InputRefused(f"{user!r} is no uid")
+    if file is not None and not (_text(file) and file.startswith("/")):
+        raise InputRefused("stdin is an absolute path")
+    if not isinstance(binds, bool):
+        raise InputRefused("binds is true or false")
+    return Terms(environment, stop, user, None if file is None else Path(file), binds)
+
+
+def _variable(name: object, value: object) -> bool:
+    return _text(name) and _text(value) and name != "" and "=" not in str(name)
 
 
 def _listener(one: Any) -> Listener:
@@ -125,12 +166,23 @@ def _as_json(intent: Intent) -> dict[str, Any]:
         "since": intent.since,
         "restarts": intent.restarts,
         "stopping": intent.stopping,
+        **terms_as_json(intent.terms),
     }
+
+
+def terms_as_json(terms: Terms) -> dict[str, Any]:
+    """The terms as `run` and guard.json have them; what has its default is left out."""
+    body: dict[str, Any] = {} if terms.environment is None else {"environment": dict(terms.environment)}
+    if terms.stop_signal != "SIGTERM":
+        body["stop_signal"] = terms.stop_signal
+    if terms.user is not None:
+        body["user"] = terms.user
+    if terms.stdin is not None:
+        body["stdin"] = str(terms.stdin)
+    return {**body, "binds": True} if terms.binds else body
 
 
 def _from_json(name: str, body: Mapping[str, Any], same_boot: bool) -> Intent:
     asked = wanted({**body, "name": name})
     pid, start = (body["pid"], body["start"]) if same_boot else (None, None)
-    return Intent(
-        name, asked.argv, asked.folder, asked.listeners, pid, start, float(body["since"]), int(body["restarts"]), bool(body["stopping"])
-    )
+    return replace(asked, pid=pid, start=start, since=float(body["since"]), restarts=int(body["restarts"]), stopping=bool(body["stopping"]))

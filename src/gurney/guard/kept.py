@@ -19,7 +19,7 @@ from gurney.guard import child as children
 from gurney.guard import listeners as addresses
 from gurney.guard.child import Child
 from gurney.guard.handover import Handover
-from gurney.guard.intents import Intent, Intents
+from gurney.guard.intents import Intent, Intents, terms_as_json
 from gurney.guard.loop import READ, Loop, Timer
 from gurney.net import messages
 from gurney.telemetry.log import Log
@@ -31,6 +31,10 @@ LIVED_WELL = 60.0
 RESTART_WITHIN = 10.0
 """Seconds a process has to end what it has in hand when its argv changes (reliability.md §4.5)."""
 BIND_AGAIN = 1.0
+LEFT_OVER_PAUSE, LEFT_OVER_AGAIN = 0.005, 0.2
+"""Seconds between looks whether what a dead process left behind is gone, doubling from one to the other."""
+SOFT_SHARE, SOFT_LAST = 0.25, 2.0
+"""A soft stop becomes SIGTERM for the last quarter of its time, at most these seconds."""
 
 Waiter = Callable[[], None]
 
@@ -46,12 +50,15 @@ class Kept:
         self.child: Child | None = None
         self.handing_back = False
         self.last_exit: str | None = None
+        self.last_words: str | None = None
         self._restarting = False
         self._failures = 0
         self._started = 0.0
         self._asked_to_end = 0.0
         self._start_timer: Timer | None = None
+        self._soft_timer: Timer | None = None
         self._kill_timer: Timer | None = None
+        self._left_over: list[int] = []
         self._settled: list[Waiter] = []
         self._ended: list[Waiter] = []
         self._loop, self._intents, self._log, self._faults = loop, intents, log, faults
@@ -87,12 +94,19 @@ class Kept:
             "adopted": child is not None and child.adopted,
             "state": self.state,
             "last_exit": self.last_exit,
+            "last_words": self.last_words,
             "listeners": [one.name for one in self.intent.listeners],
             "waiting": sorted({one.name for one in self.intent.listeners} - self.given),
-            "problem": self._handover.problem,
+            "problem": self._problem(),
             "argv": list(self.intent.argv),
             "folder": str(self.intent.folder),
+            **terms_as_json(self.intent.terms),
         }
+
+    def _problem(self) -> str | None:
+        if self._left_over:
+            return f"pid {', '.join(map(str, self._left_over))} of the process before does not end"
+        return self._handover.problem
 
     def when_settled(self, waiter: Waiter) -> None:
         """Call once, when `settled` (at once if it is)."""
@@ -129,7 +143,7 @@ class Kept:
 
     def change(self, intent: Intent, fresh: dict[str, socket.socket], *, restart: bool = False) -> None:
         """Another intent for the same name, durable already, with its new listeners bound: hand over the difference, or start anew."""
-        anew = restart or (intent.argv, intent.folder) != (self.intent.argv, self.intent.folder)
+        anew = restart or _made_of(intent) != _made_of(self.intent)
         self.sockets.update(fresh)
         self.intent = intent
         self.removed = set(self.sockets) - {one.name for one in intent.listeners}
@@ -143,7 +157,10 @@ class Kept:
         self._look()
 
     def stop(self, within: float) -> None:
-        """SIGTERM, `within` seconds, SIGKILL; the intent is durable, so that a guard after this one does not start it again."""
+        """Its stop signal, `within` seconds, SIGKILL; the intent is durable, so that a guard after this one does not start it again.
+
+        A stop signal that is not SIGTERM is a soft stop: near the end of the time comes SIGTERM, which is one that hurries.
+        """
         self.intent = replace(self.intent, stopping=True)
         self._write(lambda: self._intents.put(self.intent))
         self._end(within)
@@ -183,8 +200,9 @@ class Kept:
         what = {"name": self.intent.name, "pid": child.pid, "exit": self.last_exit, "seconds": lived}
         if self.intent.stopping:
             self._log.info("process.stopped", **what)
-            self._finish()
+            self._clear(self._finish)
             return
+        self.last_words = children.last_words(self.intent.folder, child.said)
         planned, self._restarting = self._restarting, False
         self._failures = 0 if planned or lived >= LIVED_WELL else self._failures + 1
         pause = 0.0 if self._failures <= 1 else min(BACKOFF_FIRST * 2.0 ** (self._failures - 2), BACKOFF_LAST)
@@ -205,7 +223,21 @@ class Kept:
             self._start_timer.cancel()
         self._start_timer = self._loop.after(pause, self._restart)
 
+    def _clear(self, then: Callable[[], None], pause: float = LEFT_OVER_PAUSE) -> None:
+        """End what a dead process left behind (HAProxy's workers, which hold its ports), and then go on."""
+        self._left_over = children.end_left_over(self.intent.argv)
+        if not self._left_over:
+            then()
+            return
+        if pause == LEFT_OVER_PAUSE:
+            pids = [str(pid) for pid in self._left_over]
+            self._log.warning("process.left-over", name=self.intent.name, names=pids, count=len(pids))
+        self._start_timer = self._loop.after(pause, lambda: self._clear(then, min(pause * 2, LEFT_OVER_AGAIN)))
+
     def _restart(self) -> None:
+        self._clear(self._restart_now)
+
+    def _restart_now(self) -> None:
         if self.child is not None or self.intent.stopping:
             return
         try:
@@ -222,25 +254,31 @@ class Kept:
         if self._start_timer is not None:
             self._start_timer.cancel()
         if self.child is None:
-            self._finish()
+            self._clear(self._finish)
             return
         self._cancel_kill()
-        self._kill_timer = self._loop.after(within, self._kill)
-        self.child.signal(signal.SIGTERM)
+        first = signal.Signals[self.intent.terms.stop_signal]
+        if first != signal.SIGTERM:
+            hurry = within - min(within * SOFT_SHARE, SOFT_LAST)
+            self._soft_timer = self._loop.after(hurry, lambda: self._signal(signal.SIGTERM))
+        self._kill_timer = self._loop.after(within, lambda: self._signal(signal.SIGKILL))
+        self._signal(first)
 
-    def _kill(self) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         if self.child is not None:
-            self.child.signal(signal.SIGKILL)
+            self.child.signal(number)
 
     def _cancel_kill(self) -> None:
-        if self._kill_timer is not None:
-            self._kill_timer.cancel()
-        self._kill_timer = None
+        for timer in (self._soft_timer, self._kill_timer):
+            if timer is not None:
+                timer.cancel()
+        self._soft_timer = self._kill_timer = None
 
     def _finish(self) -> None:
         self._cancel_kill()
+        if self.sockets:  # what never had a listener from us need not speak on a route.sock
+            messages.remove(self.intent.folder / "route.sock")
         self._close(set(self.sockets))
-        messages.remove(self.intent.folder / "route.sock")
         self._write(lambda: self._intents.drop(self.intent.name))
         waiters, self._ended = self._ended, []
         for waiter in waiters:
@@ -316,6 +354,11 @@ class Kept:
             self._loop.after(BIND_AGAIN, self._bind_rest)
             return
         self._look()
+
+
+def _made_of(intent: Intent) -> tuple[object, ...]:
+    """What a running process cannot be given: with another one of these it is started anew."""
+    return intent.argv, intent.folder, replace(intent.terms, stop_signal="SIGTERM")
 
 
 def _drop(fds: Sequence[int]) -> None:

@@ -1,12 +1,19 @@
-"""The one place for what Linux says of processes under /proc: start times, argv, who holds a port."""
+"""The one place for what Linux says of processes under /proc: start times, argv, sessions, who holds a port.
+
+Everything the guard starts leads a session of its own, and keeps doing so when it executes itself anew (HAProxy's master at a reload).
+What it forks (HAProxy's workers) has the same argv and stands in that session without leading it: so one is told from the other.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PROC = Path("/proc")
+RELOADED = re.compile(rb"-sf|-st|-x|[0-9]+|sockpair@[0-9]+")
+"""What HAProxy's master puts before its own arguments when it executes itself anew; its workers keep it."""
 
 
 def boot_id() -> str:
@@ -16,29 +23,47 @@ def boot_id() -> str:
 
 def start_time(pid: int) -> int | None:
     """Clock ticks from boot to the start of a process: field 22 of /proc/PID/stat (proc_pid_stat(5)), or None when it is gone."""
-    try:
-        stat = (PROC / str(pid) / "stat").read_bytes()
-    except OSError:
-        return None
-    fields = stat[stat.rfind(b")") + 2 :].split()  # the name, field 2, may hold spaces and brackets
-    return int(fields[19])
+    fields = _stat(pid)
+    return None if fields is None else int(fields[19])
 
 
-def is_started_by(pid: int, argv: Sequence[str]) -> bool:
-    """Whether a process is of our uid and has these arguments (argv[0] apart: an interpreter may stand under another name)."""
+def session(pid: int) -> int | None:
+    """The session of a living process (field 6), by its leader's pid; None when it is gone, a zombie or of another pid namespace."""
+    fields = _stat(pid)
+    return None if fields is None or fields[0] in (b"Z", b"X") else int(fields[3]) or None
+
+
+def has_argv(pid: int, argv: Sequence[str]) -> bool:
+    """Whether a process has these arguments (argv[0] apart: an interpreter may stand under another name); a zombie has none."""
     try:
-        if (PROC / str(pid)).stat().st_uid != os.getuid():
-            return False
         line = (PROC / str(pid) / "cmdline").read_bytes()
     except OSError:
         return False
-    return bool(line) and line.removesuffix(b"\0").split(b"\0")[1:] == [os.fsencode(one) for one in argv[1:]]  # a zombie's is empty
+    found, wanted = line.removesuffix(b"\0").split(b"\0")[1:], [os.fsencode(one) for one in argv[1:]]
+    more = len(found) - len(wanted)
+    return bool(line) and more >= 0 and found[more:] == wanted and all(RELOADED.fullmatch(one) for one in found[:more])
 
 
-def started_by(argv: Sequence[str]) -> list[int]:
-    """Living processes with these arguments, oldest first; never this one."""
-    found = [pid for pid in _pids() if pid != os.getpid() and is_started_by(pid, argv)]
+def is_started_by(pid: int, argv: Sequence[str], user: int | None = None) -> bool:
+    """Whether a process leads its session, has these arguments, and our uid or `user`."""
+    return session(pid) == pid and _uid(pid) in {os.getuid(), user} and has_argv(pid, argv)
+
+
+def started_by(argv: Sequence[str], user: int | None = None) -> list[int]:
+    """Living processes that a guard started with these arguments, oldest first; never this one."""
+    found = [pid for pid in _pids() if pid != os.getpid() and is_started_by(pid, argv, user)]
     return sorted(found, key=lambda pid: start_time(pid) or 0)
+
+
+def is_left_over(pid: int, argv: Sequence[str]) -> bool:
+    """Whether a process was forked by one with these arguments that lives no longer; of any uid, for a worker may have dropped ours."""
+    leader = session(pid)
+    return leader not in (None, pid) and has_argv(pid, argv) and session(leader or 0) is None
+
+
+def left_over(argv: Sequence[str]) -> list[int]:
+    """Living processes that a dead process with these arguments left behind."""
+    return [pid for pid in _pids() if is_left_over(pid, argv)]
 
 
 def holders(port: int) -> list[str]:
@@ -54,6 +79,24 @@ def holders(port: int) -> list[str]:
         if names & inodes:
             found.append(f"{comm} (pid {pid})")
     return found
+
+
+def _stat(pid: int) -> list[bytes] | None:
+    """The fields of /proc/PID/stat from the third, the state, on."""
+    try:
+        stat = (PROC / str(pid) / "stat").read_bytes()
+    except OSError:
+        return None
+    return stat[stat.rfind(b")") + 2 :].split()  # the name, field 2, may hold spaces and brackets
+
+
+def _uid(pid: int) -> int | None:
+    """The real uid; the owner of /proc/PID is root for a process that has changed its own (proc(5))."""
+    try:
+        status = (PROC / str(pid) / "status").read_bytes()
+    except OSError:
+        return None
+    return int(status.partition(b"\nUid:\t")[2].split(None, 1)[0])
 
 
 def _pids() -> Iterator[int]:

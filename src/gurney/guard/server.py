@@ -141,7 +141,7 @@ class Server:
 
     def _run_on(self, kept: Kept, intent: Intent, restart: bool, answer: Answer) -> None:
         old = kept.intent
-        intent = replace(old, argv=intent.argv, folder=intent.folder, listeners=intent.listeners)
+        intent = replace(old, argv=intent.argv, folder=intent.folder, listeners=intent.listeners, terms=intent.terms)
         pid = None if kept.child is None else kept.child.pid
         if intent != old or restart:
             fresh = addresses.bind_all(one for one in intent.listeners if one.name not in kept.sockets)

@@ -98,6 +98,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "process.exited": ("name", "pid", "exit", "seconds", "restarts"),
     "process.stopped": ("name", "pid", "exit", "signal", "seconds"),
     "process.failed": ("name", *_ERROR),
+    "process.left-over": ("name", "names", "count"),
     "listener.bound": ("name", "listener"),
     "listener.handed": ("name", "names", "count"),
     "listener.taken-back": ("name", "names", "count"),
