@@ -45,6 +45,18 @@ STRUCTURE: Mapping[str, str] = {
 VERSION: Mapping[str, str] = {
     "GRN-V001": "In the contract, not in this version.",
 }
+FILES: Mapping[str, str] = {
+    "GRN-F001": "A file the document names that is not there.",
+    "GRN-F002": "A file that cannot be read, or lies outside the document's folder.",
+    "GRN-F003": "A certificate's file without a certificate in PEM form.",
+    "GRN-F004": "A certificate's file without a private key that can be used.",
+    "GRN-F005": "A private key that does not belong to the certificate beside it.",
+    "GRN-F006": "A certificate that has expired or is not valid yet.",
+    "GRN-F007": "A CA's file without a certificate of a CA.",
+    "GRN-F008": "A file that is too large.",
+    "GRN-F009": "A revocation list's file without a list in PEM form.",
+    "GRN-F010": "A service with a host that none of its certificates is for.",
+}
 LINT: Mapping[str, str] = {
     "GRN-L001": "A rule that is never reached, because one before it matches everything.",
     "GRN-L002": "The last rule has a match, so some requests would have no rule.",
@@ -64,4 +76,4 @@ LINT: Mapping[str, str] = {
     "GRN-L016": "A name in `accept_from` that looks like a host name.",
     "GRN-L017": "More listeners than one application can have.",
 }
-CODES: Mapping[str, str] = {**STRUCTURE, **VERSION, **LINT}
+CODES: Mapping[str, str] = {**STRUCTURE, **VERSION, **FILES, **LINT}
