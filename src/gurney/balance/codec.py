@@ -2,8 +2,8 @@
 
 Strict: every field must be there, nothing else may be, a bool is no integer, a float is nothing. Whatever is wrong is
 reported with its path (`pools.archive.members[0].weight`); all faults of one value are found, not only the first.
-A `Mapping[str, Member]` is written as an array, because the order of members is wanted state (failover, turns); other mappings
-are objects with sorted keys.
+A `Mapping[str, Member]` (or `ProxyMember`) is written as an array, because the order of members is wanted state (failover, turns);
+other mappings are objects with sorted keys.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from gurney.config.document import Member
+from gurney.config.proxied import ProxyMember
 
 T = TypeVar("T")
 
-ORDERED: frozenset[type] = frozenset({Member})  # mappings to these are arrays in JSON
+ORDERED: frozenset[type] = frozenset({Member, ProxyMember})  # mappings to these are arrays in JSON
 
 
 def encode(value: object) -> Any:
@@ -33,7 +35,7 @@ def encode(value: object) -> Any:
         return {key: encode(item) for key, item in value.items()}
     if isinstance(value, tuple):
         return [encode(item) for item in value]
-    raise TypeError(f"{type(value).__name__} has no place in a route table")
+    raise TypeError(f"{type(value).__name__} has no place in a table")
 
 
 class Faults:
@@ -91,7 +93,7 @@ def _decode_object(kind: type, value: object, path: str, faults: Faults) -> Any:
     if not isinstance(value, dict):
         faults.add(path, f"must be an object, not {_said(value)}")
         return None
-    hints = typing.get_type_hints(kind)
+    hints = _hints(kind)
     names = [item.name for item in fields(kind)]
     before = len(faults.found)
     for key in value:
@@ -104,6 +106,11 @@ def _decode_object(kind: type, value: object, path: str, faults: Faults) -> Any:
         else:
             faults.add(_under(path, name), "is missing")
     return kind(**read) if len(faults.found) == before else None
+
+
+@lru_cache(maxsize=256)  # a bounded memo of a pure function: a class has one set of annotations
+def _hints(kind: type) -> Mapping[str, Any]:
+    return typing.get_type_hints(kind)
 
 
 def _decode_array(arguments: Sequence[Any], value: object, path: str, faults: Faults) -> Any:

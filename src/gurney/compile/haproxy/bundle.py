@@ -6,11 +6,16 @@ configuration as the global `description`. The rest (members, weights, maps, cer
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from gurney.balance import codec
 from gurney.config.proxied import ProxyTable
 from gurney.config.served import Listen
+from gurney.errors import InputRefused
 
 FORMAT = 1  # of bundle.json; another one is refused
 CONFIGURATION = "haproxy.cfg"
@@ -63,7 +68,8 @@ class Bundle:
     `current/NAME`; run-time sockets and state files stand under `run/`; HAProxy's working folder holds both.
     `maps` are those of `files` whose entries change at run time. `materials`: relative name → digest of a file kept in the state
     (`certificates/c_….pem`), swapped at run time where `swappable` names it. `lines`: per line of `haproxy.cfg` (from 1) the document path
-    it comes from ("" for lines of no one's). `granted` says in words which limits were granted and why.
+    it comes from ("" for lines of no one's). `granted` says in words which limits were granted and why. `names`: what each name in the
+    files (and so in logs and statistics) was made from, a document path for services, rules, pools and members.
     """
 
     table: ProxyTable
@@ -76,3 +82,44 @@ class Bundle:
     backends: tuple[Backend, ...]
     lines: tuple[str, ...]
     granted: tuple[str, ...]
+    names: Mapping[str, str]
+
+
+def dump(bundle: Bundle) -> bytes:
+    """The bundle as canonical JSON: ASCII, sorted keys, one space of indent, a final newline. Equal bundles give equal bytes."""
+    body = {"format": FORMAT, **codec.encode(bundle)}
+    return json.dumps(body, sort_keys=True, indent=1, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
+
+
+def generation(data: bytes) -> str:
+    """The generation of a bundle.json: the sha256 of its bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def load(data: bytes) -> Bundle:
+    """The bundle written in `data`. Raises `InputRefused` naming the path of the first thing that is wrong and how many follow."""
+    body = _parsed(data)
+    if not isinstance(body, dict):
+        raise InputRefused("bundle.json: must be an object")
+    if body.get("format") != FORMAT or isinstance(body["format"], bool):
+        raise InputRefused(f"bundle.json: format: this version reads format {FORMAT}", hint="apply the document again")
+    faults = codec.Faults()
+    bundle = codec.decode(Bundle, {key: value for key, value in body.items() if key != "format"}, faults)
+    if bundle is None:
+        path, what = faults.found[0]
+        more = f" ({len(faults.found) - 1} more)" if len(faults.found) > 1 else ""
+        raise InputRefused(f"bundle.json: {path} {what}{more}")
+    return bundle
+
+
+def _parsed(data: bytes) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise InputRefused("bundle.json: a key is there twice")
+        return found
+
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=unique)
+    except (ValueError, RecursionError) as fault:
+        raise InputRefused("bundle.json: is not JSON") from fault

@@ -2,6 +2,33 @@
 
 from __future__ import annotations
 
+from gurney.balance import table
 from gurney.compile.route.compiler import Compiled, compile, listener_name, listeners
+from gurney.compile.target import Ground, Target
+from gurney.config.document import Application, Document
+from gurney.errors import NotFound
+from gurney.plan.steps import Process
 
-__all__ = ["Compiled", "compile", "listener_name", "listeners"]
+__all__ = ["TARGET", "Compiled", "Route", "compile", "listener_name", "listeners"]
+
+
+class Route:
+    """The compiler for the route process, as `control` knows every compiler."""
+
+    name = "route"
+
+    def compile(self, document: Document, application: str, ground: Ground) -> bytes | None:
+        """The route table of `application`, written down; None when it has no service for the route process."""
+        found = document.applications.get(application)
+        if found is None:
+            raise NotFound(f"the document has no application '{application}'")
+        return compile(document, application).bytes if found.services else None
+
+    def process(self, content: bytes) -> Process:
+        """What a plan needs to know of a route process that serves `content`. Raises `InputRefused` when it is of another version."""
+        made = table.load(content)
+        application = Application(made.application, f"applications.{made.application}", made.services, made.pools)
+        return Process(application, table.generation(content), listeners(made))
+
+
+TARGET: Target = Route()
