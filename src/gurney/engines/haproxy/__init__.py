@@ -1,0 +1,1 @@
+"""The one place for HAProxy as an engine: publishing, the sandboxed checker, the master, run-time changes, observation, status."""

@@ -1,0 +1,95 @@
+"""The one place for map files at run time: comparing what HAProxy holds with the file, and replacing it whole, in one atomic step.
+
+`prepare` makes a version nobody reads yet, `add` fills it by payload (no escaping there: a line is what it is), `commit` makes it the one
+that is read and frees all before it; a version that was prepared and left is freed with the next commit. Tried on 2.8.25: the dump keeps
+the order of the file. A list used by `-f` (an ACL) has the same verbs under another word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from gurney.engines.haproxy.commands import PAYLOAD_LIMIT, Command, Verb
+from gurney.engines.haproxy.runtime import LOOK_SECONDS, Runtime
+from gurney.errors import EngineRefused, InputRefused
+
+MAP, ACL = "map", "acl"
+_SHOW = {MAP: Verb.SHOW_MAP, ACL: Verb.SHOW_ACL}
+_PREPARE = {MAP: Verb.PREPARE_MAP, ACL: Verb.PREPARE_ACL}
+_FILL = {MAP: Verb.FILL_MAP, ACL: Verb.FILL_ACL}
+_COMMIT = {MAP: Verb.COMMIT_MAP, ACL: Verb.COMMIT_ACL}
+_LISTED = re.compile(r"-?[0-9]+ \(([^()]+)\) ")
+
+
+def place(name: str) -> str:
+    """How the configuration names a file of the bundle: the reference HAProxy knows it by."""
+    return f"current/{name}"
+
+
+def kinds(runtime: Runtime) -> dict[str, str]:
+    """Which files HAProxy reads as maps, which as lists; a file that is both counts as a map."""
+    found: dict[str, str] = {}
+    for kind, verb in ((ACL, Verb.SHOW_ACLS), (MAP, Verb.SHOW_MAPS)):
+        for line in runtime.ask(Command(verb), LOOK_SECONDS).splitlines():
+            match = _LISTED.match(line)
+            if match is not None:
+                found[match[1]] = kind
+    return found
+
+
+def entries(text: str, kind: str) -> tuple[str, ...]:
+    """The entries of a file as HAProxy takes them: comments and blank lines are none, of a map one space parts key and value."""
+    found = []
+    for line in text.split("\n"):
+        entry = line.strip(" \t\r")
+        if entry and not entry.startswith("#"):
+            found.append(" ".join(entry.split(None, 1)) if kind == MAP else entry)
+    return tuple(found)
+
+
+def dumped(answer: str) -> tuple[str, ...]:
+    """The entries of a dump: each line begins with an address of memory."""
+    return tuple(line.partition(" ")[2].strip(" ") for line in answer.split("\n") if line.startswith("0x"))
+
+
+def differing(runtime: Runtime, names: Iterable[str], files: Mapping[str, str], known: Mapping[str, str]) -> tuple[str, ...]:
+    """Of these maps (names in the bundle) those whose entries are other ones than the file's. A file HAProxy does not read is none."""
+    asked = [name for name in names if place(name) in known]
+    told = runtime.done((Command(_SHOW[known[place(name)]], (place(name),)) for name in asked), LOOK_SECONDS)
+    return tuple(name for name, answer in zip(asked, told, strict=True) if dumped(answer) != entries(files[name], known[place(name)]))
+
+
+def replace(runtime: Runtime, name: str, text: str, kind: str) -> None:
+    """The map holds exactly these entries; a request sees all of the old ones or all of the new ones. Raises `EngineRefused`."""
+    answer = runtime.ask(Command(_PREPARE[kind], (place(name),)))
+    version = answer.strip("\n").rpartition(" ")[2]
+    for part in _parts(entries(text, kind)):
+        runtime.ask(Command(_FILL[kind], (version, place(name)), part))
+    runtime.ask(Command(_COMMIT[kind], (version, place(name))))
+
+
+def _parts(lines: Sequence[str]) -> Iterable[tuple[str, ...]]:
+    part: list[str] = []
+    size = 0
+    for line in lines:
+        length = len(line.encode()) + 1
+        if length > PAYLOAD_LIMIT:
+            raise EngineRefused("an entry of a map is too long for the runtime socket")
+        if part and size + length > PAYLOAD_LIMIT:
+            yield tuple(part)
+            part, size = [], 0
+        part.append(line)
+        size += length
+    if part:
+        yield tuple(part)
+
+
+def changeable(text: str, kind: str) -> bool:
+    """Whether every entry can be said on the runtime socket."""
+    try:
+        for part in _parts(entries(text, kind)):
+            Command(_FILL[kind], ("1", "x"), part)
+    except (EngineRefused, InputRefused):
+        return False
+    return True

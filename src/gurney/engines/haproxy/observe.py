@@ -1,0 +1,135 @@
+"""The one place for what runs beside what is published: only when everything is equal does HAProxy serve a generation.
+
+What needs a reload HAProxy names itself (`description` is the shape); members are compared at every look (`show info` and `show stat`, one
+connection); maps and certificates when a worker or a bundle is new, and after that a few at a look, so that each comes up in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gurney.compile.haproxy.bundle import Bundle
+from gurney.engines.engine import Observed
+from gurney.engines.haproxy import certificates, changes, maps, servers, status
+from gurney.engines.haproxy.master import Master, Workers
+from gurney.engines.haproxy.running import Running
+from gurney.engines.haproxy.runtime import Runtime
+from gurney.errors import GurneyError
+
+A_LOOK = 4  # maps and certificates compared again at each look
+SHOWN = 5  # differences that a reason names
+
+Candidate = tuple[str, Bundle]  # generation and bundle
+
+
+def differences(folder: Path, wanted: Bundle) -> tuple[str, ...]:
+    """What runs otherwise than `wanted`, published in `folder`, in words; () when all is equal. Raises `NotRunning`, `EngineRefused`."""
+    runtime = Runtime(folder)
+    running = runtime.look()
+    return (*_members(running, wanted), *_files(runtime, folder, wanted, _names(wanted)))
+
+
+class Observer:
+    """Looks at the HAProxy of one application again and again; keeps what was compared already and the counters of workers before."""
+
+    def __init__(self) -> None:
+        self._totals = status.Totals()
+        self._operational: dict[str, str] = {}
+        self._compared: tuple[object, ...] = ()
+        self._turn: list[str] = []
+        self._wrong: tuple[str, ...] = ()
+
+    def observe(self, folder: Path, candidates: Sequence[Candidate]) -> Observed:
+        """What it serves and how it is; never raises. `candidates`: the published bundle first, then others whose files are kept."""
+        try:
+            runtime = Runtime(folder)
+            running = runtime.look()
+            told: dict[str, object] = {"workers": _workers(Master(folder))}
+            generation, why = self._generation(runtime, folder, running, candidates)
+            if candidates:
+                shown = next((bundle for key, bundle in candidates if key == generation), candidates[0][1])
+                seen = status.status(shown, running, self._totals, self._operational)
+                self._operational.update(status.operational(seen))
+                told |= seen
+            return Observed(True, generation, {"generation": generation, **told}, why)
+        except GurneyError as error:
+            return Observed(False, None, None, error.message)
+
+    def _generation(self, runtime: Runtime, folder: Path, running: Running, candidates: Sequence[Candidate]) -> tuple[str | None, str]:
+        why = "nothing is published"
+        for number, (generation, bundle) in enumerate(candidates):
+            found = _members(running, bundle)
+            if not found and number == 0:
+                changes.reap(runtime, running, bundle)
+            if not found:
+                found = self._unlike(runtime, folder, running, candidates[0], bundle)
+            if not found:
+                return generation, ""
+            if number == 0:
+                why = _in_words(found)
+        return None, why
+
+    def _unlike(self, runtime: Runtime, folder: Path, running: Running, published: Candidate, bundle: Bundle) -> tuple[str, ...]:
+        """Maps and certificates. Another bundle than the published one is compared whole: that is rare, while a change is under way."""
+        if bundle is not published[1]:
+            if bundle.materials != published[1].materials:
+                return ("its certificates are other ones",)
+            return _files(runtime, folder, bundle, bundle.maps)
+        names = _names(bundle)
+        key = (published[0], running.worker)
+        if key != self._compared:
+            self._compared, self._turn = key, []
+            now = names
+        else:
+            if not self._turn:
+                self._turn = list(names)
+            now = tuple(dict.fromkeys((*self._wrong, *self._turn[:A_LOOK])))
+            self._turn = self._turn[A_LOOK:]
+        self._wrong = tuple(_unequal(runtime, folder, bundle, now))
+        return tuple(_file_words(name) for name in self._wrong)
+
+
+def _members(running: Running, bundle: Bundle) -> tuple[str, ...]:
+    if running.shape != bundle.shape:
+        return (f"HAProxy serves shape {running.shape[:12] or 'without a name'}, published is {bundle.shape[:12]}",)
+    closed = [one.listener for one in bundle.frontends if one.name not in running.frontends or running.frontends[one.name].status != "OPEN"]
+    words = [f"nobody listens on {listener}" for listener in closed]
+    return tuple(dict.fromkeys((*words, *(one.text for one in servers.differences(running, bundle)))))
+
+
+def _names(bundle: Bundle) -> tuple[str, ...]:
+    return (*bundle.maps, *bundle.swappable)
+
+
+def _files(runtime: Runtime, folder: Path, bundle: Bundle, names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_file_words(name) for name in _unequal(runtime, folder, bundle, names))
+
+
+def _unequal(runtime: Runtime, folder: Path, bundle: Bundle, names: Sequence[str]) -> tuple[str, ...]:
+    wanted_maps = [name for name in names if name in bundle.maps]
+    wanted_certificates = [name for name in names if name in bundle.swappable]
+    found: tuple[str, ...] = ()
+    if wanted_maps:
+        found = maps.differing(runtime, wanted_maps, bundle.files, maps.kinds(runtime))
+    if wanted_certificates:
+        found += certificates.differing(runtime, folder, wanted_certificates)
+    return found
+
+
+def _file_words(name: str) -> str:
+    return f"HAProxy holds another {name} than the file"
+
+
+def _in_words(found: Sequence[str]) -> str:
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return "; ".join(found[:SHOWN]) + more
+
+
+def _workers(master: Master) -> dict[str, object]:
+    found: Workers = master.workers()
+    return {
+        "master": found.master,
+        "current": found.current.pid if found.current is not None else None,
+        "old": [{"pid": one.pid, "since": one.since, "sessions": master.connections(one.pid)} for one in found.old],
+    }

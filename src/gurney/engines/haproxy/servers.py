@@ -1,0 +1,244 @@
+"""The one place for members at run time: what differs between the servers that run and those of a bundle, and the commands that mend it.
+
+Pure: the same comparison is what observation says in words and what a change carries out, so a change that was cut off is completed by
+comparing again. What HAProxy 2.8.25 does, tried:
+- `add server` leaves it in maintenance without checks. `enable health` comes before `state ready`: then it counts as up and one failed
+  check takes it out; the other way round its checks begin in an odd state (`UP -1/3`).
+- `del server` wants maintenance and no connection, an idle one included; those HAProxy closes within seconds (pool-purge-delay). Until
+  then the server is *leaving*: in maintenance, weight 0, maxconn 1. That mark tells it from a disabled member, whoever looks.
+- A server's options cannot be changed nor read back: a member whose options differ needs a reload.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from gurney.compile.haproxy.bundle import CONFIGURATION, Backend, Bundle, Server
+from gurney.engines.haproxy import commands
+from gurney.engines.haproxy.commands import Command, Verb
+from gurney.engines.haproxy.running import Row, Running
+from gurney.errors import InputRefused
+
+ADD, SET, OUT, REMOVE = range(4)  # in this order: make before break
+LEAVING_MAXCONN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One thing that runs otherwise than the bundle says.
+
+    `text` says what is so and what is wanted, `done` what was done when `commands` were carried out. Without commands: only a reload
+    mends it. `order`: one of ADD, SET, OUT (into maintenance), REMOVE. `server`: backend, server, id, where its stick entries are to be
+    cleared.
+    """
+
+    text: str
+    done: str
+    order: int
+    commands: tuple[Command, ...]
+    server: tuple[str, str, str] | None = None
+    replaces: bool = False  # `commands` begin with a `del server` that may be refused while there are sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A server that is in the bundle no more and still has connections, or only waits to be deleted."""
+
+    backend: str
+    server: str
+    address: str
+    sessions: int
+
+
+def differences(running: Running, bundle: Bundle) -> tuple[Difference, ...]:
+    """What differs, in the order in which it is to be mended."""
+    found: list[Difference] = []
+    for backend in bundle.backends:
+        rows = running.servers.get(backend.name)
+        if rows is None:
+            found.append(Difference(f"HAProxy has no backend {backend.name} for pool '{backend.pool}'", "", ADD, ()))
+            continue
+        for server in backend.servers:
+            row = rows.get(server.name)
+            found += [_missing(backend, server)] if row is None else _differing(backend, server, row)
+        found += _foreign(backend, rows)
+    return tuple(sorted(found, key=lambda one: one.order))
+
+
+def leaving(running: Running, bundle: Bundle) -> tuple[Leaving, ...]:
+    """What the bundle has no more and takes nothing new."""
+    found = []
+    for backend in bundle.backends:
+        known = {server.name for server in backend.servers}
+        for name, row in running.servers.get(backend.name, {}).items():
+            if name not in known and marked(row):
+                found.append(Leaving(backend.name, name, row.addr, row.number("scur")))
+    return tuple(found)
+
+
+def reap(one: Leaving) -> Command:
+    """The command that ends it, refused while it has connections."""
+    return commands.on_server(Verb.DELETE, one.backend, one.server)
+
+
+def flush(one: Leaving) -> tuple[Command, ...]:
+    """The commands that close its idle connections: HAProxy does that when maintenance begins."""
+    return commands.on_server(Verb.DRAIN, one.backend, one.server), commands.on_server(Verb.MAINTENANCE, one.backend, one.server)
+
+
+def out(row: Row) -> bool:
+    """Whether it is in maintenance by our word; `MAINT (resolution)` is not."""
+    return row.status == "MAINT"
+
+
+def marked(row: Row) -> bool:
+    """Whether it was taken out by us for good. A server that is just being added is in maintenance too, and without the mark."""
+    return out(row) and row.uweight == "0" and row.slim == str(LEAVING_MAXCONN)
+
+
+def reload_reason(before: Bundle, after: Bundle) -> str | None:
+    """Why bundles of the same shape still need a reload; None when the runtime socket can carry the change out."""
+    if before.shape != after.shape:
+        return "what HAProxy reads at its start differs"
+    if before.materials != after.materials:
+        changed = [name for name in after.materials if before.materials.get(name) != after.materials[name]]
+        if before.materials.keys() != after.materials.keys() or not set(changed) <= set(after.swappable):
+            return "a file that cannot be swapped at run time differs"
+    if {name: text for name, text in before.files.items() if name not in (CONFIGURATION, *before.maps)} != {
+        name: text for name, text in after.files.items() if name not in (CONFIGURATION, *after.maps)
+    }:
+        return "a file that is no map differs"
+    known = {backend.name: {server.name: server for server in backend.servers} for backend in before.backends}
+    for backend in after.backends:
+        reason = _reason(backend, known.get(backend.name, {}))
+        if reason is not None:
+            return reason
+    return None
+
+
+def _reason(backend: Backend, before: Mapping[str, Server]) -> str | None:
+    names = {server.name for server in backend.servers}
+    if not backend.resizable and names != before.keys():
+        return f"members of pool '{backend.pool}' cannot come and go at run time"
+    for server in backend.servers:
+        old = before.get(server.name)
+        if old is None:
+            if server.arguments is None or _spelled(server.address) is None:
+                return f"member {server.member} cannot be added at run time"
+        elif options(old) != options(server):
+            return f"the options of member {server.member} differ"
+        elif old.address != server.address and (_spelled(old.address) is None or _spelled(server.address) is None):
+            return f"member {server.member} is given by a name"
+    return None
+
+
+def options(server: Server) -> tuple[tuple[str, ...], ...] | None:
+    """The options that cannot be changed at run time, in order; None when it cannot be added at run time at all."""
+    if server.arguments is None:
+        return None
+    try:
+        return tuple(pair for pair in commands.pairs(server.arguments) if pair[0] not in ("weight", "maxconn", "disabled", "enabled"))
+    except InputRefused:
+        return None
+
+
+def _missing(backend: Backend, server: Server) -> Difference:
+    text = f"member {server.member} is missing"
+    if not backend.resizable or server.arguments is None or _spelled(server.address) is None:
+        return Difference(text, "", ADD, ())
+    return Difference(text, f"{server.member} added", ADD, _added(backend, server))
+
+
+def _added(backend: Backend, server: Server) -> tuple[Command, ...]:
+    arguments = server.arguments or ""
+    found = [commands.add(backend.name, server.name, server.address, arguments)]
+    found += [commands.on_server(Verb.WEIGHT, backend.name, server.name, server.weight)]
+    if server.maxconn:
+        found += [commands.on_server(Verb.MAXCONN, backend.name, server.name, server.maxconn)]
+    if _checked(server):
+        found += [commands.on_server(Verb.HEALTH, backend.name, server.name)]
+    if not server.disabled:
+        found += [commands.on_server(Verb.READY, backend.name, server.name)]
+    return tuple(found)
+
+
+def _differing(backend: Backend, server: Server, row: Row) -> Iterator[Difference]:
+    at = (backend.name, server.name)
+    if marked(row) and not _as_left(server):
+        # It was leaving and is wanted again, perhaps with other options: a new one takes its name, if it is free by now.
+        text = f"member {server.member} is leaving"
+        mended = (commands.on_server(Verb.DELETE, *at), *_added(backend, server)) if _missing(backend, server).commands else ()
+        yield Difference(text, f"{server.member} added", ADD, mended, replaces=True)
+        return
+    wanted = _spelled(server.address)
+    if wanted is not None and row.addr and _spelled(row.addr) != wanted:
+        host, port = wanted
+        changed = (commands.on_server(Verb.ADDRESS, *at, host, port),)
+        yield Difference(
+            f"member {server.member} has address {row.addr}, wanted is {server.address}",
+            f"{server.member} at {server.address}",
+            SET,
+            changed,
+        )
+    if row.number("uweight") != server.weight:
+        text = f"member {server.member} has weight {row.uweight}, wanted is {server.weight}"
+        yield Difference(text, _weighed(server), SET, (commands.on_server(Verb.WEIGHT, *at, server.weight),))
+    if row.number("slim") != server.maxconn:
+        text = f"member {server.member} takes {row.slim or 'any number'} at once, wanted is {server.maxconn or 'any number'}"
+        yield Difference(text, f"{server.member} takes {server.maxconn} at once", SET, (_maxconn(at, server),))
+    yield from _standing(at, server, row)
+
+
+def _standing(at: tuple[str, str], server: Server, row: Row) -> Iterator[Difference]:
+    ready = commands.on_server(Verb.READY, *at)
+    if server.disabled and not out(row):
+        text = f"member {server.member} is enabled, wanted is disabled"
+        yield Difference(text, f"{server.member} disabled", OUT, (commands.on_server(Verb.MAINTENANCE, *at),), (*at, row.sid))
+    elif not server.disabled and out(row):
+        # `enable health` does nothing to checks that run; where an addition was cut off it is what is missing.
+        health = (commands.on_server(Verb.HEALTH, *at),) if _checked(server) else ()
+        yield Difference(f"member {server.member} is disabled, wanted is enabled", f"{server.member} enabled", SET, (*health, ready))
+    elif row.status == "DRAIN":  # weight 0 shows as UP: this is `set server … state drain`, no word of ours
+        yield Difference(f"member {server.member} was set to drain by hand", f"{server.member} enabled", SET, (ready,))
+
+
+def _foreign(backend: Backend, rows: Mapping[str, Row]) -> Iterator[Difference]:
+    known = {server.name for server in backend.servers}
+    for name, row in rows.items():
+        if name not in known and not marked(row):
+            commanded = (
+                commands.on_server(Verb.WEIGHT, backend.name, name, 0),
+                commands.on_server(Verb.MAXCONN, backend.name, name, LEAVING_MAXCONN),
+                commands.on_server(Verb.MAINTENANCE, backend.name, name),
+            )
+            text = f"pool '{backend.pool}' has a member at {row.addr or 'no address'} ({backend.name}/{name}) that is not in the document"
+            done = f"{backend.pool}: member at {row.addr or 'no address'} taken out"
+            yield Difference(text, done, REMOVE, commanded if backend.resizable else (), (backend.name, name, row.sid))
+
+
+def _maxconn(at: tuple[str, str], server: Server) -> Command:
+    return commands.on_server(Verb.MAXCONN, *at, server.maxconn)
+
+
+def _weighed(server: Server) -> str:
+    return f"{server.member} drains" if server.weight == 0 else f"{server.member} weight {server.weight}"
+
+
+def _as_left(server: Server) -> bool:
+    """Whether the document wants exactly what a leaving server looks like: then it is no leaving one."""
+    return server.disabled and server.weight == 0 and server.maxconn == LEAVING_MAXCONN
+
+
+def _checked(server: Server) -> bool:
+    return "check" in (server.arguments or "").split()
+
+
+def _spelled(address: str) -> tuple[str, int] | None:
+    """IP address and port; None for a host name."""
+    host, _, port = address.rpartition(":")
+    try:
+        return str(ipaddress.ip_address(host.strip("[]"))), int(port)
+    except ValueError:
+        return None

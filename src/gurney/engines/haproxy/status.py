@@ -1,0 +1,166 @@
+"""The one place for how an application's HAProxy is doing, as the JSON every engine gives (`services`, `pools`, `workers`). Pure.
+
+A member's operational word comes from the backend that checks it; what its servers in other backends (a pool's panic twin) carry is added
+to it. HAProxy counts per listener: services that share one show its numbers, and say so. Counters begin at 0 in each worker; `Totals`
+carries them on over reloads for as long as the control process lives, and from the worker's start after that. What an old worker still
+answers after a reload is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gurney.compile.haproxy.bundle import Bundle, Server
+from gurney.engines.haproxy import servers, spoken
+from gurney.engines.haproxy.running import Row, Running
+
+_SERVICE = ("stot", "req_tot", "bin", "bout", "ereq", "dreq", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx")
+_MEMBER = ("stot", "req_tot", "econ", "eresp", "wretr", "wredis", "chkdown", "hrsp_5xx", "bin", "bout")
+
+
+class Totals:
+    """Counters that go on when a worker begins anew. One object an application."""
+
+    def __init__(self) -> None:
+        self._worker: tuple[str, str] | None = None
+        self._seen: dict[tuple[str, ...], int] = {}
+        self._base: dict[tuple[str, ...], int] = {}
+
+    def begin(self, worker: tuple[str, str]) -> None:
+        """What follows is told by this worker: when it is another one, what was counted before is kept."""
+        if self._worker is not None and self._worker != worker:
+            for key in self._seen:
+                self._keep(key)
+        self._worker = worker
+
+    def of(self, row: Row, columns: Sequence[str]) -> dict[str, int]:
+        """These counters of one row of `show stat`, carried on. A server deleted and added again begins at 0 in the same worker."""
+        found = {}
+        for column in columns:
+            key, now = (row.pxname, row.svname, column), row.number(column)
+            if now < self._seen.get(key, 0):
+                self._keep(key)
+            self._seen[key] = now
+            found[column] = now + self._base.get(key, 0)
+        return found
+
+    def _keep(self, key: tuple[str, ...]) -> None:
+        self._base[key] = self._base.get(key, 0) + self._seen[key]
+        self._seen[key] = 0
+
+
+def status(bundle: Bundle, running: Running, totals: Totals, before: Mapping[str, str]) -> dict[str, Any]:
+    """`services`, `pools`, `checked` of one application.
+
+    `before`: the operational word each member (POOL/MEMBER) had when it was last checked: a disabled one is not checked and keeps it.
+    """
+    totals.begin(running.worker)
+    return {
+        "checked": _checked(bundle, running),
+        "services": {name: _service(name, bundle, running, totals) for name in bundle.table.services},
+        "pools": _pools(bundle, running, totals, before),
+    }
+
+
+def _checked(bundle: Bundle, running: Running) -> bool:
+    """Whether every checked member has had one result since the worker's start (`INI`: not yet)."""
+    for backend in bundle.backends:
+        rows = running.servers.get(backend.name, {})
+        for server in backend.servers:
+            row = rows.get(server.name)
+            if row is None or (row.check_status.lstrip("* ") == "INI" and not servers.out(row)):
+                return False
+    return True
+
+
+def _service(name: str, bundle: Bundle, running: Running, totals: Totals) -> dict[str, Any]:
+    fronts = [one for one in bundle.frontends if name in one.services]
+    rows = [running.frontends[one.name] for one in fronts if one.name in running.frontends]
+    counted: dict[str, int] = dict.fromkeys(_SERVICE, 0)
+    for row in rows:
+        for column, value in totals.of(row, _SERVICE).items():
+            counted[column] += value
+    http = bundle.table.services[name].protocol == "http"
+    shared = sorted({other for one in fronts for other in one.services} - {name})
+    found: dict[str, Any] = {
+        "accepting": bool(fronts) and len(rows) == len(fronts) and all(row.status == "OPEN" for row in rows),
+        "sessions": sum(row.number("scur") for row in rows),
+        "sessions_total": counted["stot"],
+        "requests_total": counted["req_tot"] if http else counted["stot"],
+        "requests_per_second": sum(row.number("req_rate" if http else "rate") for row in rows),
+        "bytes_in": counted["bin"],
+        "bytes_out": counted["bout"],
+        "errors": counted["ereq"] + counted["hrsp_5xx"],
+        "refused": counted["dreq"],
+    }
+    if http:
+        found["answers"] = {f"{digit}xx": counted[f"hrsp_{digit}xx"] for digit in "12345"}
+    return {**found, "shares_listener_with": shared} if shared else found
+
+
+def _pools(bundle: Bundle, running: Running, totals: Totals, before: Mapping[str, str]) -> dict[str, Any]:
+    placed: dict[str, list[tuple[Server, Row]]] = {}
+    queued: dict[str, int] = {}
+    left: dict[str, list[dict[str, Any]]] = {}
+    pool_of = {backend.name: backend.pool for backend in bundle.backends}
+    for backend in bundle.backends:
+        rows = running.servers.get(backend.name, {})
+        if backend.name in running.backends:
+            queued[backend.pool] = queued.get(backend.pool, 0) + running.backends[backend.name].number("qcur")
+        for server in backend.servers:
+            if server.name in rows:
+                placed.setdefault(server.member, []).append((server, rows[server.name]))
+    for gone in servers.leaving(running, bundle):
+        left.setdefault(pool_of[gone.backend], []).append({"address": gone.address, "sessions": gone.sessions})
+    return {
+        name: {
+            "balance": pool.balance,
+            "queued": queued.get(name, 0),
+            "members": {
+                member: _member(f"{name}/{member}", spec.override, placed[f"{name}/{member}"], totals, before)
+                for member, spec in pool.members.items()
+                if f"{name}/{member}" in placed
+            },
+            **({"leaving": left[name]} if name in left else {}),
+        }
+        for name, pool in bundle.table.pools.items()
+    }
+
+
+def _member(
+    member: str, override: str | None, placed: Sequence[tuple[Server, Row]], totals: Totals, before: Mapping[str, str]
+) -> dict[str, Any]:
+    server, row = min(placed, key=lambda one: one[1].status == "no check")  # the backend that checks it, else the first
+    rows = [one for _, one in placed]
+    counted: dict[str, int] = dict.fromkeys(_MEMBER, 0)
+    for one in rows:
+        for column, value in totals.of(one, _MEMBER).items():
+            counted[column] += value
+    sessions = sum(one.number("scur") for one in rows)
+    operational = spoken.operational(row)
+    return {
+        "configured": "enabled",
+        "override": override,
+        "operational": operational if operational is not None else before.get(member, "up"),
+        "why": spoken.why(row, sessions),
+        "outcome": spoken.check(row),
+        "weight_now": server.weight if row.throttle in ("", "100%") else None,
+        "sessions": sessions,
+        "cap": server.maxconn or None,
+        "queued": sum(one.number("qcur") for one in rows),
+        "requests_total": max(counted["req_tot"], counted["stot"]) if row.mode == "tcp" else counted["req_tot"],
+        "failures_total": counted["econ"] + counted["eresp"],
+        "retries_total": counted["wretr"],
+        "went_down_total": counted["chkdown"],
+        "bytes_in": counted["bin"],
+        "bytes_out": counted["bout"],
+    }
+
+
+def operational(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """POOL/MEMBER and operational word of a status, of those that are not disabled: what `before` is to be the next time."""
+    for pool, state in told["pools"].items():
+        for member, one in state["members"].items():
+            if not str(one["why"]).startswith(spoken.DISABLED):
+                yield f"{pool}/{member}", one["operational"]
