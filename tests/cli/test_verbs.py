@@ -60,10 +60,20 @@ def test_a_blueprint_is_good_as_it_is(name: str, capsys: pytest.CaptureFixture[s
     assert reader.read(text).faults == ()
 
 
-def test_a_blueprint_nobody_has_and_cases_that_are_not_run_yet(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["new", "pcas"]) == 2
-    assert main(["blueprint", "test", "pacs"]) == 2
-    assert "GRN-V001" in capsys.readouterr().err
+def test_a_blueprint_nobody_has_is_answered_with_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["new", "pcas"], ["blueprint", "test", "pcas"], ["blueprint", "test"]):
+        assert main(words) == 2
+        told = capsys.readouterr()
+        assert told.out == "" and all(name in told.err for name in blueprints.names())
+    assert main(["blueprint", "tset", "pacs"]) == 2
+
+
+def test_the_blueprints_are_listed_with_what_they_are_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["blueprint", "list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == blueprints.names() and all(len(line.split()) > 3 for line in lines)
+    assert main(["blueprint", "list", "--json"]) == 0
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)] == blueprints.names()
 
 
 def test_check_says_everything_on_stdout(tmp_path: Path, good: Path, capsys: pytest.CaptureFixture[str]) -> None:

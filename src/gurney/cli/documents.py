@@ -1,38 +1,12 @@
-"""The one place for the verbs about a document that runs nothing: new, check, schema, plan, blueprint."""
+"""The one place for the verbs about a document that runs nothing: check, schema, plan."""
 
 from __future__ import annotations
-
-from typing import Annotated
 
 import typer
 
 from gurney.cli import terminal
 from gurney.cli.options import FileArgument, JsonOption, NodeOption, StateOption, UnusedStateOption, client, document, state_folder
-from gurney.errors import InputRefused, NotRunning
-
-
-def new(name: Annotated[str, typer.Argument(metavar="BLUEPRINT", help="Which one: pacs.")], state: UnusedStateOption = None) -> None:
-    """Print a ready document from a blueprint."""
-    from gurney.cli import blueprints
-
-    terminal.block(blueprints.text(name))
-
-
-def blueprint(
-    action: Annotated[str, typer.Argument(metavar="list|test", help="What to do.")],
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Which blueprint.")] = None,
-    state: UnusedStateOption = None,
-) -> None:
-    """List the blueprints (to test them comes later)."""
-    from gurney.cli import blueprints
-
-    if action == "list":
-        for one in blueprints.names():
-            terminal.line(one)
-        return
-    if action == "test":
-        raise InputRefused("GRN-V001: 'blueprint test' is not in this version", hint=f"gurney new {name or 'pacs'} | gurney check -")
-    raise InputRefused(f"there is no '{action}' of a blueprint", hint="gurney blueprint list, gurney new NAME")
+from gurney.errors import NotRunning
 
 
 def check(file: FileArgument, json: JsonOption = False, state: UnusedStateOption = None) -> None:

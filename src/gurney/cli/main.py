@@ -30,7 +30,7 @@ class Verb:
 
 
 VERBS: tuple[Verb, ...] = (
-    Verb("new", "documents", "new"),
+    Verb("new", "blueprints", "new"),
     Verb("check", "documents", "check"),
     Verb("schema", "documents", "schema"),
     Verb("plan", "documents", "plan"),
@@ -47,7 +47,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("explain", "explain", "explain"),
     Verb("doctor", "doctor", "doctor"),
     Verb("demo", "demo", "demo"),
-    Verb("blueprint", "documents", "blueprint"),
+    Verb("blueprint", "blueprints", "blueprint"),
     Verb("route", "internal", "route", hidden=True),
     Verb("guard", "internal", "guard", hidden=True),
 )

@@ -2,16 +2,17 @@
 
 *acked*: 0000 or Bxxx seen by the modality (PS3.4 Table B.2-1). *stored*: distinct SOP Instance UIDs whose file on an archive's disk
 has the sha256 of what was sent. *lost*: acked and on no disk. *changed*: acked, on a disk with other bytes.
-*split*: a study on two archives.
+*split*: a study on two archives. Of the portal: *web_requests* and *web_errors* as the visitors counted them (see `visitors`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
 import threading
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,14 @@ class Balance:
     changed: int
     split_studies: int
     refused: int
+    web_requests: int
+    web_errors: int
 
     @property
     def good(self) -> bool:
-        """Nothing acknowledged is missing or changed, nothing was refused, and all that was sent was acknowledged."""
-        return not (self.lost or self.changed or self.refused) and self.sent == self.acked
+        """Nothing acknowledged is missing or changed, nothing was refused, all that was sent was acknowledged, every visitor was served."""
+        bad = self.lost or self.changed or self.refused or self.web_errors
+        return not bad and self.sent == self.acked and self.web_requests > 0
 
     def as_json(self) -> str:
         """One JSON object on one line."""
@@ -82,6 +86,42 @@ class Sent:
             return len(self.status) - acked + len(self.unsent)
 
 
+class Visits:
+    """The visitors' side, fed line by line by a reader thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.requests = 0
+        self.errors = 0
+        self.why: Counter[str] = Counter()
+        self.members: Counter[str] = Counter()
+        self.done = False
+        self._ms: deque[int] = deque(maxlen=400)
+
+    def take(self, event: Mapping[str, Any]) -> None:
+        """One event of the visitors (see `visitors`)."""
+        with self._lock:
+            if event["event"] == "done":
+                self.done = True
+                return
+            self.requests += event["requests"]
+            self.errors += event["errors"]
+            self.why.update(event["why"])
+            self.members.update(event["members"])
+            self._ms.extend(event["ms"])
+
+    def quantile(self, share: float) -> int | None:
+        """Milliseconds within which `share` of the last 400 requests were answered; None before the first."""
+        with self._lock:
+            return quantile(self._ms, share)
+
+
+def quantile(values: Iterable[int], share: float) -> int | None:
+    """The smallest of `values` that at least `share` of them do not exceed; None of nothing."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+
+
 def journal(folder: Path) -> list[dict[str, Any]]:
     """The lines of one archive's journal; a line cut by SIGKILL is left out (its object was not acknowledged)."""
     try:
@@ -112,8 +152,8 @@ def split_studies(folders: Mapping[str, Path]) -> int:
     return sum(len(names) > 1 for names in where.values())
 
 
-def balance(sent: Sent, folders: Mapping[str, Path]) -> Balance:
-    """The final account over every archive's disk."""
+def balance(sent: Sent, folders: Mapping[str, Path], visits: Visits) -> Balance:
+    """The final account over every archive's disk and every visitor."""
     disks: dict[str, set[str]] = {}
     for folder in folders.values():
         for sop, hashes in on_disk(folder).items():
@@ -129,6 +169,8 @@ def balance(sent: Sent, folders: Mapping[str, Path]) -> Balance:
         changed=len(changed),
         split_studies=split_studies(folders),
         refused=sent.refused,
+        web_requests=visits.requests,
+        web_errors=visits.errors,
     )
 
 
@@ -140,6 +182,7 @@ class Journals:
         self._offsets = dict.fromkeys(folders, 0)
         self.stored: set[str] = set()
         self.each: Counter[str] = Counter(dict.fromkeys(folders, 0))
+        self.studies: dict[str, set[str]] = {name: set() for name in folders}
 
     def read(self) -> None:
         """Takes in what was appended since; a line without its end waits."""
@@ -152,9 +195,10 @@ class Journals:
                 continue
             if whole:
                 self._offsets[name] += len(whole) + 1
-                lines = whole.splitlines()
+                lines = [json.loads(line) for line in whole.splitlines()]
                 self.each[name] += len(lines)
-                self.stored.update(json.loads(line)["sop"] for line in lines)
+                self.stored.update(line["sop"] for line in lines)
+                self.studies[name].update(line["study"] for line in lines)
 
     def lost(self, sent: Sent) -> int:
         """Objects acknowledged and in no journal."""

@@ -63,8 +63,8 @@ class Store:
             os.fdatasync(self._journal)
 
 
-def serve(name: str, ae_title: str, port: int, folder: Path) -> Any:
-    """Starts the SCP on 127.0.0.1 and returns pynetdicom's server; `shutdown()` ends it."""
+def serve(name: str, ae_title: str, host: str, port: int, folder: Path) -> Any:
+    """Starts the SCP and returns pynetdicom's server; `shutdown()` ends it."""
     store = Store(folder)
 
     def on_store(event: Any) -> int:
@@ -82,7 +82,7 @@ def serve(name: str, ae_title: str, port: int, folder: Path) -> Any:
     ae.add_supported_context(Verification)
     for context in AllStoragePresentationContexts:
         ae.add_supported_context(str(context.abstract_syntax), AllTransferSyntaxes)
-    return ae.start_server(("127.0.0.1", port), block=False, evt_handlers=[(evt.EVT_C_STORE, on_store)])
+    return ae.start_server((host, port), block=False, evt_handlers=[(evt.EVT_C_STORE, on_store)])
 
 
 def main() -> None:
@@ -90,12 +90,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m gurney.demo.archive", description="a storage SCP of the demo")
     parser.add_argument("--name", required=True)
     parser.add_argument("--ae-title", required=True)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # every acknowledged object is synced already
-    serve(args.name, args.ae_title, args.port, args.folder)
-    print(f"{args.name} listens on 127.0.0.1:{args.port}", flush=True)
+    serve(args.name, args.ae_title, args.host, args.port, args.folder)
+    print(f"{args.name} listens on {args.host}:{args.port}", flush=True)
     sys.stdin.read()
     os._exit(0)
 
