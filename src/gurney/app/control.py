@@ -26,11 +26,13 @@ from gurney.disk import faults
 from gurney.engines import Ground, engines
 from gurney.errors import EngineRefused, GurneyError, InputRefused, NotRunning
 from gurney.guard import client as guard
+from gurney.guard import privileges
 from gurney.state.database import Database
 from gurney.state.folder import Folder
 from gurney.state.last_good import LastGood
 from gurney.state.overrides import Overrides
 from gurney.state.revisions import Revisions
+from gurney.state.users import Users
 from gurney.telemetry.log import Log
 
 READY_SECONDS = 60.0
@@ -85,11 +87,13 @@ class _Process:
         self._failed: BaseException | None = None
         self._fresh_guard = False
         self._log = Log(folder.control_log)
+        self.users = Users(folder, privileges.able)
         ground = Ground(
-            folder=folder.application,
+            folder=self.users.folder,
             keeper=self._keeper,
             faults=faults.parse(os.environ.get("GURNEY_FAILPOINTS", "")),
             progress=wish.talk,
+            user=self.users.runs_as,
         )
         self.control = Control(
             memory=Memory(Revisions(database), Overrides(database), LastGood(database)),

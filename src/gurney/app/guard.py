@@ -12,6 +12,7 @@ from pathlib import Path
 import gurney
 from gurney.disk import faults, locks
 from gurney.errors import AlreadyRunning, GurneyError
+from gurney.guard import privileges
 from gurney.guard.loop import READ, Loop
 from gurney.guard.server import Server
 from gurney.telemetry.log import Log
@@ -25,6 +26,7 @@ def main(state: Path) -> int:
         lock = locks.take(state / "lock", locks.GUARD)
         if lock is None:
             raise AlreadyRunning(f"another guard lives in {state}")
+        privileges.no_new_privileges()
         _run(state)
     except GurneyError as problem:
         print(f"error {problem.code}: {problem.message}", file=sys.stderr)

@@ -40,6 +40,7 @@ TICK_SECONDS = 0.1  # how finely deadlines are looked at
 STOP_SECONDS = limits.DRAIN_WITHIN_MS / 1000  # for objects in hand
 FAILED_RECORD = 70  # exit status (sysexits EX_SOFTWARE): what was to be durable is not
 EXPIRE_SECONDS = 60.0
+SITE_KEY_LIMIT = 4096  # bytes
 
 
 def main(folder: Path) -> int:
@@ -73,7 +74,7 @@ class RouteProcess:
         self._troubles: dict[str, tuple[str, float]] = {}  # condition code -> reason, since (epoch)
         self._counters = Counters()
         self._log = Log(folder / "route.log", counters=self._counters, app=folder.name)
-        self._refs = Refs((folder.parent.parent / "keys" / "site.key").read_bytes())
+        self._refs = Refs(_site_key(folder.parent.parent / "keys" / "site.key"))
         self._slabs = Slabs()
         self._receiver = Receiver()
         self._hangups = Hangups()
@@ -85,6 +86,9 @@ class RouteProcess:
             faults=faults.parse(os.environ.get("GURNEY_FAILPOINTS", "")),
         )
         self._ledger = Ledger(self._record, loop, self._record_troubled)
+        if os.geteuid() == 0:
+            why = "root reads what peers send: install Gurney where other users can read it"
+            self._troubles[conditions.RUNS_AS_ROOT] = (why, self._since)
         if self._record.lost:
             self._troubles[conditions.RECORD_LOST] = (f"{self._record.lost} groups written before are gone from the record", self._since)
             self._log.error("record.lost", path=str(folder), count=self._record.lost)
@@ -362,3 +366,11 @@ class RouteProcess:
         self._log.info("route.stopped", exit="0")
         self._log.close()
         self._loop.stop()
+
+
+def _site_key(path: Path) -> bytes:
+    """The site's key: its file where we may read it, else what the guard opened for us as stdin. Raises OSError."""
+    try:
+        return path.read_bytes()
+    except PermissionError:
+        return os.pread(0, SITE_KEY_LIMIT, 0)

@@ -21,6 +21,7 @@ from gurney.disk import files
 from gurney.engines.engine import Ground, Listener, Observed
 from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound, NotRunning
 from gurney.net.messages import Connection
+from gurney.state.users import share
 
 START_SECONDS = 20.0  # from exec to the first answer on route.sock
 ANSWER_SECONDS = 10.0  # load: one validation of route.json and one swap between objects
@@ -88,7 +89,7 @@ class Route:
                 self._stop(application, STOP_SECONDS)
                 return
             if self.published(application) != good:
-                _write(folder / STAGED, good)
+                _write(folder / STAGED, good, self._ground.user(application))
                 _rename(folder / STAGED, folder / PUBLISHED)
             self._run(application, listeners_of(good))
             self._load(application, good)
@@ -106,7 +107,7 @@ class Route:
     def _publish(self, application: str, content: bytes) -> None:
         folder = self._ground.folder(application)
         staged = folder / STAGED
-        _write(staged, content)
+        _write(staged, content, self._ground.user(application))
         self._ground.faults.hit("config.rendered")
         self.check(application, staged.read_bytes())
         self._ground.faults.hit("config.validated")
@@ -149,7 +150,9 @@ class Route:
         folder = self._ground.folder(application)
         argv = [sys.executable, "-m", "gurney", "route", "--dir", str(folder)]
         wanted = [{"name": name, "host": host, "port": port} for name, host, port in listeners]
-        self._ground.keeper.run(self.process(application), argv, folder, wanted)
+        user = self._ground.user(application)
+        key = None if user is None else folder.parent.parent / "keys" / "site.key"  # which the process may not open itself
+        self._ground.keeper.run(self.process(application), argv, folder, wanted, user=user, stdin=key)
 
     def _load(self, application: str, content: bytes) -> None:
         wanted = self.generation(content)
@@ -227,9 +230,13 @@ def _refusal(answer: Mapping[str, Any]) -> GurneyError:
     return EngineRefused(message, hint=hint)
 
 
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+def _write(path: Path, content: bytes, user: int | None) -> None:
+    """Never over what stands there: it might be the application's own. `user` may read it."""
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "wb") as file:
+        if user is not None:
+            share(descriptor, user)
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

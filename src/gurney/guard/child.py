@@ -12,11 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gurney.errors import GuardRefused
-from gurney.guard import proc
+from gurney.guard import privileges, proc
 from gurney.guard.intents import Intent
 
-ENVIRONMENT = ("LANG", "LC_ALL", "PYTHONPATH", "GURNEY_FAILPOINTS")
-"""What passes from our environment to a child: its language, and what only development and tests set."""
 OUTPUT = "output.log"
 OUTPUT_SIZE = 1024 * 1024
 """Bytes of a child's output file beyond which it is put aside before the next start."""
@@ -68,20 +66,15 @@ class Child:
             self._popen.returncode = 0  # nothing of subprocess may wait for it or warn of it
 
 
-def environment() -> dict[str, str]:
-    """The environment of a child: OPENSSL_CONF (peers.md §1), no modules from its folder, and what ENVIRONMENT lets through."""
-    return {"OPENSSL_CONF": "/dev/null", "PYTHONSAFEPATH": "1", **{name: os.environ[name] for name in ENVIRONMENT if name in os.environ}}
-
-
 def start(intent: Intent) -> Child:
     """Start the process an intent describes: a session of its own, its terms, output to a file of its folder. Raises GuardRefused."""
     terms = intent.terms
     try:
-        with open_output(intent.folder) as output, open_input(terms.stdin) as given:
+        with open_output(intent.folder) as output, open_input(terms.stdin) as given, privileges.without_ports(terms.binds):
             said = os.fstat(output.fileno()).st_size
             popen = subprocess.Popen(
                 list(intent.argv), stdin=given, stdout=output, stderr=output, cwd=intent.folder,
-                env=environment() if terms.environment is None else dict(terms.environment),
+                env=privileges.environment() if terms.environment is None else dict(terms.environment),
                 user=terms.user, group=terms.user, extra_groups=None if terms.user is None else [],
                 start_new_session=True, close_fds=True,
             )  # fmt: skip
@@ -102,13 +95,14 @@ def open_output(folder: Path, name: str = OUTPUT) -> BinaryIO:
     with contextlib.suppress(FileNotFoundError):
         if path.stat().st_size > OUTPUT_SIZE:
             path.replace(path.with_name(name + ".1"))
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600), "ab", buffering=0)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe in its place holds nobody up
+    return os.fdopen(os.open(path, flags, 0o600), "ab", buffering=0)
 
 
 def last_words(folder: Path, said: int = 0) -> str | None:
     """The last lines of a folder's output file from byte `said` on; None when there are none."""
     try:
-        with open(folder / OUTPUT, "rb") as output:
+        with os.fdopen(os.open(folder / OUTPUT, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as output:
             size = os.fstat(output.fileno()).st_size
             output.seek(max(said if said <= size else 0, size - WORDS_BYTES))
             lines = output.read(WORDS_BYTES).decode("utf-8", "replace").strip().splitlines()

@@ -14,7 +14,7 @@ from typing import Any
 
 from gurney.disk import locks
 from gurney.errors import GuardRefused, NotRunning
-from gurney.guard import child
+from gurney.guard import child, privileges
 from gurney.guard.intents import Terms, terms_as_json
 from gurney.net import messages
 from gurney.net.messages import Connection
@@ -151,7 +151,7 @@ def _launch(state: Path, argv: Sequence[str]) -> subprocess.Popen[bytes]:
     try:
         with child.open_output(state, "guard.out") as output:
             return subprocess.Popen(
-                list(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=state, env=child.environment(),
+                list(argv), stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=state, env=privileges.environment(),
                 start_new_session=True, close_fds=True,
             )  # fmt: skip
     except OSError as problem:

@@ -1,7 +1,9 @@
 """The one place for the layout of the state folder (architecture §3): names, rights, and the site key.
 
-`lock control.sock guard.sock guard.json state.db keys/site.key apps/APP/{record.db,objects/,route.sock,route.json,route.log}`,
-every folder 0700, every file 0600.
+`lock control.sock guard.sock guard.json state.db keys/{site.key,certificates/<digest>.pem}
+apps/APP/{record.db,objects/,route.sock,route.json,route.log,haproxy/}`, every folder 0700, every file 0600.
+Where we are root the state folder and apps/ are 0711, so that an application under a uid of its own (`users.py`) reaches its folder
+and sees no other.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from gurney.errors import AlreadyRunning, StateUnusable
 
 SITE_KEY_BYTES = 32
 FOLDER_MODE = 0o700
+PASSED_MODE = 0o711
 FILE_MODE = 0o600
 
 
@@ -46,6 +49,10 @@ class Folder:
         return self.path / "keys"
 
     @property
+    def certificates(self) -> Path:
+        return self.keys / "certificates"
+
+    @property
     def applications(self) -> Path:
         return self.path / "apps"
 
@@ -54,15 +61,16 @@ class Folder:
         return self.path / "control.log"
 
     def prepare(self) -> None:
-        """Make the folders with mode 0700 (a state folder that exists is narrowed to it). Raises `StateUnusable`."""
+        """Make the folders with their modes (a state folder that exists is narrowed to it). Raises `StateUnusable`."""
         try:
             self._refuse_foreign()
-            for folder in (self.path, self.keys, self.applications):
+            passed = PASSED_MODE if os.geteuid() == 0 else FOLDER_MODE
+            for folder, mode in ((self.path, passed), (self.keys, FOLDER_MODE), (self.applications, passed)):
                 folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
                 if folder.stat().st_uid != os.geteuid():
                     raise StateUnusable(f"{folder} belongs to another user", hint="run Gurney as its owner, or choose another --state")
-                if stat.S_IMODE(folder.stat().st_mode) != FOLDER_MODE:
-                    folder.chmod(FOLDER_MODE)
+                if stat.S_IMODE(folder.stat().st_mode) != mode:
+                    folder.chmod(mode)
         except OSError as error:
             raise StateUnusable(f"the state folder cannot be made: {error}") from error
 
