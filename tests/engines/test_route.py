@@ -53,7 +53,12 @@ def route(folder: Folder, keeper: FakeKeeper) -> Route:
 
 
 def test_the_list_of_engines_names_each_by_its_own_name(folder: Folder, keeper: FakeKeeper) -> None:
-    assert {name: engine.name for name, engine in engines(Ground(folder.application, keeper)).items()} == {"route": "route"}
+    found = engines(Ground(folder.application, keeper))
+    assert {name: engine.name for name, engine in found.items()} == {"route": "route", "haproxy": "haproxy"}
+    processes = {engine.process("pacs"): name for name, engine in found.items()}
+    assert processes == {"pacs": "route", "pacs.haproxy": "haproxy"}
+    for process, name in processes.items():
+        assert [other for other, engine in found.items() if engine.application(process) == "pacs"] == [name]
 
 
 def start(route: Route, content: bytes) -> None:

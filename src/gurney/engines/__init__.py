@@ -6,6 +6,7 @@ An engine is added with one file beside `route.py` and one line in `engines`.
 from __future__ import annotations
 
 from gurney.engines.engine import Engine, Ground
+from gurney.engines.haproxy.engine import Haproxy
 from gurney.engines.route import Route
 
 __all__ = ["Engine", "Ground", "engines"]
@@ -15,4 +16,5 @@ def engines(ground: Ground) -> dict[str, Engine]:
     """Every engine of this version, by its name."""
     return {
         Route.name: Route(ground),
+        Haproxy.name: Haproxy(ground),
     }

@@ -1,0 +1,138 @@
+"""The one place for checking a bundle with the real HAProxy: after our own judgement, and behind walls (reliability §5).
+
+The judgement of `compile.haproxy` is the security check and comes first: what it refuses never reaches the checker. `haproxy -c` then
+sees a copy in a folder of its own, with stand-ins for every key, as another user, without network, for 5 s, under limits (`cell.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gurney.compile.haproxy.bundle import CONFIGURATION, Bundle
+from gurney.engines.haproxy import publish, words
+from gurney.engines.haproxy.binary import ENVIRONMENT, Binary
+from gurney.engines.haproxy.publish import CURRENT, RUN, Made
+from gurney.engines.haproxy.stand_ins import StandIns
+from gurney.errors import EngineRefused
+
+SECONDS = 5
+CELL = Path(__file__).with_name("cell.py")
+NOBODY = 65534
+_KILLED = "the check took longer than 5 s or more than it may have"
+
+Judge = Callable[[Mapping[str, str]], tuple[str, ...]]
+"""Every text file of a bundle by name -> what is forbidden in them, in words."""
+
+
+_FORBIDDEN = re.compile(
+    r"lua-.*|external-check|insecure-.*|program|ssl-engine|ssl-provider.*|setenv|presetenv|resetenv|unsetenv|fcgi-app"
+    r"|accept-unsafe-violations.*|accept-invalid-http-.*|h1-accept-payload.*|\\..*|quic.*|errorfile|errorfiles|.*json_query.*|/.*"
+)
+
+
+def judge(files: Mapping[str, str]) -> tuple[str, ...]:
+    """What reliability §5 forbids in any file of HAProxy's, whoever wrote it."""
+    return tuple(
+        f"line {number}: {word[:40]!r}"
+        for number, line in enumerate(files.get(CONFIGURATION, "").splitlines(), 1)
+        for word in line.split()
+        if _FORBIDDEN.fullmatch(word) and not word.startswith("/etc/ssl/certs/")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """Checks bundles. `judge` is the deny list and keyword table; a test that shows what the walls hold without it passes another one."""
+
+    binary: Binary
+    judge: Judge
+    user: int = field(default_factory=lambda: _nobody())
+
+    def check(self, made: Made, bundle: Bundle, material: Callable[[str, str], bytes]) -> None:
+        """Nothing when HAProxy takes it. Raises `EngineRefused` with its words; `material` reads a kept file."""
+        faults = self.judge(made.files)
+        if faults:
+            raise EngineRefused(f"what was compiled is not allowed in an engine's file: {'; '.join(faults[:3])}", hint=words.DEFECT)
+        top = Path(tempfile.mkdtemp(prefix="gurney-check-"))
+        try:
+            status, said = self._run(top, made, material)
+        finally:
+            shutil.rmtree(top, ignore_errors=True)
+        if status == 0:
+            return
+        found = words.complaint(said, bundle, defect=True)
+        if found is None:
+            raise EngineRefused(_KILLED if status < 0 else "HAProxy refuses what was compiled", hint=_last(said) or words.DEFECT)
+        raise EngineRefused(f"HAProxy refuses what was compiled: {found.message}", hint=found.hint, path=found.path)
+
+    def _run(self, top: Path, made: Made, material: Callable[[str, str], bytes]) -> tuple[int, str]:
+        """The exit status (negative: killed) and what was said."""
+        inside, output = top / "cell", top / "output"
+        (inside / RUN).mkdir(parents=True)
+        stand_ins = StandIns()
+        publish.copy(made, inside / made.generation, lambda name, digest: stand_ins.of(material(name, digest)))
+        (inside / CURRENT).symlink_to(made.generation)
+        _open_to(self.user, top)
+        program = self._program(top)
+        arguments = [str(program), "-c", "-f", f"{CURRENT}/{CONFIGURATION}"]
+        command = [sys.executable, "-I", "-S", str(CELL), str(inside), str(self.user), str(SECONDS), *arguments]
+        with output.open("wb") as said:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", env=ENVIRONMENT, start_new_session=True
+            )  # fmt: skip
+            try:
+                status = process.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                status = -9
+        return status, output.read_bytes().decode("utf-8", "replace")
+
+    def _program(self, top: Path) -> Path:
+        """The program itself, or where the other user cannot get at it (a wheel in a private folder) a copy, libraries and all."""
+        if os.geteuid() != 0 or _reachable(self.binary.path):
+            return self.binary.path
+        copied = top / "program"
+        shutil.copytree(self.binary.path.parent, copied)
+        _open_to(self.user, copied)
+        return copied / self.binary.path.name
+
+
+def _reachable(path: Path) -> bool:
+    """Whether anybody may run this file."""
+    return all(place.stat().st_mode & 0o001 for place in (path, *path.parents))
+
+
+def _open_to(user: int, top: Path) -> None:
+    """The other user, and nobody else, may read all of it and write none of it."""
+    if os.geteuid() != 0:
+        return
+    for folder, _, names in os.walk(top):
+        for name in names:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(0o500 if path.stat().st_mode & 0o100 else 0o400)
+                os.chown(path, user, user)
+        os.chmod(folder, 0o500)
+        os.chown(folder, user, user)
+
+
+def _nobody() -> int:
+    try:
+        return pwd.getpwnam("nobody").pw_uid
+    except KeyError:
+        return NOBODY
+
+
+def _last(said: str) -> str | None:
+    lines = said.strip().splitlines()
+    return lines[-1][:300] if lines else None
