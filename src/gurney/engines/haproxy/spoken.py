@@ -63,8 +63,8 @@ def why(row: Row, sessions: int) -> str:
     found = [check(row)]
     if row.uweight == "0":
         found.append(f"drain: takes known clients only{ending}")
-    if row.throttle and row.throttle != "100%":
-        found.append(f"slow start at {row.throttle.rstrip('%')} %")
+    if row.throttle and row.throttle != "100":
+        found.append(f"slow start at {row.throttle} %")
     trend = re.fullmatch(r"(UP|DOWN) (\d+)/(\d+)", row.status)
     passed = row.check_status.lstrip("* ").endswith(("OK", "OKC"))
     if trend is not None and trend[1] == "DOWN" and passed:

@@ -145,7 +145,7 @@ def _member(
         "operational": operational if operational is not None else before.get(member, "up"),
         "why": spoken.why(row, sessions),
         "outcome": spoken.check(row),
-        "weight_now": server.weight if row.throttle in ("", "100%") else None,
+        "weight_now": server.weight if row.throttle in ("", "100") else None,
         "sessions": sessions,
         "cap": server.maxconn or None,
         "queued": sum(one.number("qcur") for one in rows),
