@@ -76,6 +76,124 @@ applications:
 """
 
 
+PORTAL = r"""gurney: 1
+sites:
+  london: {jurisdiction: GB}
+applications:
+  portal:
+    limits: {connections: 800, associations: 64}
+    services:
+      web:
+        protocol: http
+        listen: [443, "[fd00::2]:8443"]
+        hosts: [Portal.example.org, "*.north.example.org"]
+        base: /portal/v1
+        tls:
+          certificate: [tls/portal.pem, tls/north.pem]
+          client_ca: tls/staff.pem
+          client: optional
+          crl: tls/revoked.pem
+          alpn: [http/1.1]
+          hsts: 1y
+          redirect_from: 80
+        accept_from: [10.0.0.0/8, "fd00::/8"]
+        accept_proxy_from: 10.0.0.2
+        trust_forwarded_from: [10.0.0.2/32]
+        limits: {headers: 5s, body: 64MiB, idle: 2m}
+        rules:
+          - name: api
+            match:
+              method: [get, POST]
+              path: [/api/*, "*.json"]
+              host: "*.North.example.org"
+              network: 10.0.0.31
+              "header:X-Tenant": north
+              header: {Accept-Language: [en*, "d?"]}
+            pool: api
+          - pool: pages
+      images:
+        protocol: http
+        listen: [443, "[fd00::2]:8443"]
+        hosts: portal.example.org
+        base: /images
+        tls: {certificate: tls/portal.pem, client_ca: tls/staff.pem, client: optional, crl: tls/revoked.pem, alpn: http/1.1}
+        accept_proxy_from: [10.0.0.2]
+        limits: {headers: 5s, body: none, idle: 2m}
+        rules: [{pool: api}]
+      records:
+        protocol: tcp
+        listen: 5432
+        hosts: [records.example.org]
+        tls: {certificate: tls/records.pem}
+        accept_from: 10.0.0.0/8
+        accept_proxy_from: []
+        limits: {connections: 100, idle: 1h}
+        rules: [{name: near, match: {network: 10.0.3.0/24, host: records.*}, pool: records}, {pool: records}]
+      plain: {protocol: tcp, listen: 10.0.0.2:5433, rules: [{pool: spare}]}
+      store: {protocol: dicom, listen: 11112, rules: [{pool: archive}]}
+    pools:
+      pages:
+        balance: header:X-Session
+        persist: {by: cookie, for: 1h, then: source}
+        max_in_flight: 50
+        queue: {most: 10, wait: 500ms}
+        slow_start: 0s
+        panic: 50%
+        fallback: sorry
+        check:
+          {kind: http, path: /health, interval: 500ms, timeout: 1s, rise: 1, fall: 5, host: portal.example.org, expect: [2xx, 301-302]}
+        tls: {ca: tls/inside.pem, server_name: Pages.example.org, certificate: tls/us.pem}
+        weight: 60
+        site: london
+        members:
+          one: 10.0.3.1:8080
+          two:
+            address: pages-2.example.org
+            port: 8443
+            weight: 20
+            site: london
+            proxy: v2
+            tls: {ca: system}
+            check: {path: /two, fall: 2}
+      api: {balance: uri, persist: cookie, max_in_flight: none, members: ["10.0.3.4:80", "[fd00::4]:80"]}
+      sorry: {fallback: {page: pages/sorry.html}, check: {kind: tcp}, members: [10.0.3.9:80]}
+      records:
+        balance: failover
+        persist: {by: none, for: 10s}
+        max_in_flight: 20
+        queue: {most: 5}
+        check: {kind: http, path: /ready}
+        fallback: spare
+        members: [10.0.4.1:5432, {address: 10.0.4.2:5432, proxy: v1}]
+      spare: {balance: source, members: [10.0.4.3:5432]}
+      archive: [ARCHIVE1@10.0.0.11:11112]
+"""
+
+
+def with_web(fragment: str) -> str:
+    """A whole document whose one http service has `fragment` (flow style, without braces) among its keys."""
+    return f"""gurney: 1
+applications:
+  portal:
+    services:
+      web: {{protocol: http, listen: 8080, {fragment}}}
+    pools:
+      pages: [10.0.3.1:8080]
+"""
+
+
+def with_web_pool(fragment: str, protocol: str = "http") -> str:
+    """A whole document whose one pool, of a service of `protocol`, is `fragment` (flow style)."""
+    return f"""gurney: 1
+applications:
+  portal:
+    services:
+      web: {{protocol: {protocol}, listen: 8080}}
+    pools:
+      pages: {fragment}
+"""
+
+
 def with_service(fragment: str) -> str:
     """A whole document whose one service has `fragment` (flow style, without braces) among its keys."""
     return f"""gurney: 1
@@ -102,7 +220,7 @@ applications:
 
 def legal() -> dict[str, str]:
     """Every legal document of the tests by name, the golden ones and the demo's included."""
-    found = {"smallest": SMALLEST, "everything": EVERYTHING}
+    found = {"smallest": SMALLEST, "everything": EVERYTHING, "portal": PORTAL}
     for path in sorted((TESTS / "golden").rglob("*.yaml")):
         found[path.stem] = path.read_text("utf-8")
     demo = TESTS.parent / "src/gurney/demo/gurney.yaml"

@@ -28,10 +28,10 @@ applications:
         tls: {ca: inside.pem}
         fallback: {page: sorry.html}
         members:
-          one: 10.0.0.1:443
-          two: 10.0.0.2:443
+          one: a.example.org:443
+          two: b.example.org:443
           three:
-            address: 10.0.0.3:443
+            address: c.example.org:443
             tls: {ca: third.pem, certificate: us.pem}
 """
 SERVICE, POOL = "applications.portal.services.web", "applications.portal.pools.web"

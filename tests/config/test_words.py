@@ -45,7 +45,7 @@ def test_every_code_said_is_in_the_table_and_every_code_of_the_table_is_said() -
     texts = {path: path.read_text("utf-8") for path in SOURCES.rglob("*.py") if path.name != "codes.py"}
     said = {code for text in texts.values() for code in re.findall(r"GRN-[A-Z][0-9]{3}", text)}
     assert said == set(codes.CODES)
-    assert list(codes.CODES) == sorted(codes.STRUCTURE) + sorted(codes.VERSION) + sorted(codes.LINT)
+    assert list(codes.CODES) == [*sorted(codes.STRUCTURE), *sorted(codes.VERSION), *sorted(codes.FILES), *sorted(codes.LINT)]
     assert all(meaning.endswith(".") for meaning in codes.CODES.values())
 
 

@@ -75,5 +75,13 @@ LINT: Mapping[str, str] = {
     "GRN-L015": "An entry of `accept_from` that is there twice.",
     "GRN-L016": "A name in `accept_from` that looks like a host name.",
     "GRN-L017": "More listeners than one application can have.",
+    "GRN-L018": "Two services that serve the same host and path on one listener.",
+    "GRN-L019": "Services that share a listener and differ in what it has only once.",
+    "GRN-L020": "Two services that redirect one host from one port to different ports.",
+    "GRN-L021": "A pool whose fallback leads back to it.",
+    "GRN-L022": "A rule on a host the service does not serve.",
+    "GRN-L023": "A word of a pool that changes nothing beside another one.",
+    "GRN-L024": "A member with TLS, an IP address and no name to verify.",
+    "GRN-L025": "A file that is named for two purposes.",
 }
 CODES: Mapping[str, str] = {**STRUCTURE, **VERSION, **FILES, **LINT}

@@ -8,11 +8,17 @@ from gurney.config.served import Listen
 
 
 def redirects(service: ProxyService) -> tuple[Listen, ...]:
-    """The addresses at which `redirect_from` answers 308: that port on each address the service listens on, none twice."""
+    """The addresses at which `redirect_from` answers 308: that port on each address the service listens on, none twice.
+
+    Where the service listens on every address (of a family) somewhere, that one address stands for those it holds.
+    """
     if service.tls is None or service.tls.redirect_from is None:
         return ()
     port = service.tls.redirect_from
-    return tuple(dict.fromkeys(Listen(listen.host, port) for listen in service.listen))
+    hosts = dict.fromkeys(listen.host for listen in service.listen)
+    if "" in hosts:
+        return (Listen("", port),)
+    return tuple(Listen(host, port) for host in hosts if host in ("0.0.0.0", "::") or ("::" if ":" in host else "0.0.0.0") not in hosts)
 
 
 def shared(application: Application) -> dict[Listen, tuple[ProxyService, ...]]:

@@ -13,7 +13,7 @@ from gurney.config.faults import Fault, Reading, printable, shown
 from gurney.config.proxied import Material, MemberTls, ProxyPool, ProxyService
 
 KINDS = ("certificate", "ca", "crl", "page")
-_CALLED = {"certificate": "certificate", "ca": "CA", "crl": "revocation list", "page": "page"}
+CALLED = {"certificate": "certificate", "ca": "CA", "crl": "revocation list", "page": "page"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def faults_of(reading: Reading, troubles: Iterable[Trouble], file: str = "gurney
 def _fault(marks: Mapping[str, tuple[int, int]], trouble: Trouble, file: str) -> Fault:
     problem, about = PROBLEMS[trouble.problem], trouble.wanted
     line, column = _place(about.path, marks)
-    said = f"{_CALLED[about.kind]} {shown(about.name)} {problem.words}"
+    said = f"{CALLED[about.kind]} {shown(about.name)} {problem.words}"
     if trouble.detail:
         said += f" {printable(trouble.detail)}" if trouble.problem == "uncovered" else f": {printable(trouble.detail)}"
     return Fault(file, line, column, problem.severity, problem.code, said, problem.hint)

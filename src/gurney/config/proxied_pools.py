@@ -114,7 +114,7 @@ def _persist(fields: Fields, protocol: str) -> Persist:
 
 def _persist_kind(desk: Desk, node: Node, path: str, protocol: str) -> str:
     known = words.HTTP_PERSISTS if protocol == "http" else words.TCP_PERSISTS
-    if isinstance(node, Scalar) and node.sound and node.text.partition(":")[0] in words.PERSISTS_LATER and ":" in node.text:
+    if isinstance(node, Scalar) and node.sound and node.text.partition(":")[0] in words.HTTP_PERSISTS_LATER and ":" in node.text:
         return desk.word(node, path, known, (node.text,), "word for persist", "persist") or known[0]
     if isinstance(node, Scalar) and node.sound and node.text == "cookie" and protocol == "tcp":
         desk.wrong(node, path, "GRN-S013", "persist 'cookie' belongs to http pools, this one is tcp", f"one of {', '.join(known)}")

@@ -23,7 +23,7 @@ TCP_BALANCES = ("least-load", "round-robin", "random", "failover", "source")
 TCP_BALANCES_LATER = ("least-time",)
 
 HTTP_PERSISTS = ("none", "cookie", "source")
-PERSISTS_LATER = ("header", "app-cookie", "parameter")  # each with :NAME
+HTTP_PERSISTS_LATER = ("header", "app-cookie", "parameter")  # each with :NAME
 TCP_PERSISTS = ("none", "source")
 PERSIST_THENS = ("none", "source")
 

@@ -15,7 +15,10 @@ from gurney.config.lint import (
     catch_all,
     contexts_unasked,
     destination_twice,
+    fallback_circle,
+    file_kinds,
     host_like_name,
+    idle_word,
     last_rule,
     limit_order,
     listener_count,
@@ -23,9 +26,13 @@ from gurney.config.lint import (
     local_echo,
     node_twice,
     own_listener,
+    redirect_target,
     same_match,
+    shared_listener,
     unadmitted_ae,
     unknown_listener,
+    unnamed_member,
+    unserved_host,
     unused_pool,
     unused_weight,
 )
@@ -49,6 +56,13 @@ RULES: tuple[Callable[[Document, Marks], Iterable[Complaint]], ...] = (
     accept_twice.look,
     host_like_name.look,
     listener_count.look,
+    shared_listener.look,
+    redirect_target.look,
+    fallback_circle.look,
+    unserved_host.look,
+    idle_word.look,
+    unnamed_member.look,
+    file_kinds.look,
 )
 
 

@@ -6,17 +6,18 @@ from collections.abc import Iterator
 
 from gurney.config.addresses import spell_target
 from gurney.config.document import Document, Member
-from gurney.config.lint.complaint import Complaint, Marks
+from gurney.config.lint.complaint import Complaint, Marks, pools
+from gurney.config.proxied import ProxyMember
 
 
 def look(document: Document, marks: Marks) -> Iterator[Complaint]:
     """Complains about the later of two members with one destination."""
-    for application in document.applications.values():
-        for pool in application.pools.values():
-            first: dict[tuple[str, int, str | None], Member] = {}
-            for member in pool.members.values():
-                earlier = first.setdefault((member.host, member.port, member.ae_title), member)
-                if earlier is not member:
-                    where = spell_target(member.host, member.port)
-                    message = f"members '{earlier.name}' and '{member.name}' are the same destination, {where}"
-                    yield Complaint("GRN-L007", member.path, message, "a larger share is a higher weight", (earlier.path,))
+    for _, pool in pools(document):
+        first: dict[tuple[str, int, str | None], Member | ProxyMember] = {}
+        for member in pool.members.values():
+            title = member.ae_title if isinstance(member, Member) else None
+            earlier = first.setdefault((member.host, member.port, title), member)
+            if earlier is not member:
+                where = spell_target(member.host, member.port)
+                message = f"members '{earlier.name}' and '{member.name}' are the same destination, {where}"
+                yield Complaint("GRN-L007", member.path, message, "a larger share is a higher weight", (earlier.path,))
