@@ -23,7 +23,7 @@ from tests.live.harness.processes import environment
 
 @pytest.mark.timeout(150)
 def test_demo_check_loses_nothing(folder: Path) -> None:
-    """≥ 500 objects, a kill and an apply midway; the last line is the account; nothing stays behind."""
+    """≥ 500 objects, visitors all the time, kills and changes midway; the last line is the account; nothing stays behind."""
     env = environment(TMPDIR=str(folder))
     done = subprocess.run([sys.executable, "-m", "gurney", "demo", "--check"], capture_output=True, text=True, timeout=140, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -31,8 +31,11 @@ def test_demo_check_loses_nothing(folder: Path) -> None:
     say("demo-check", **account)
     assert (account["lost"], account["changed"], account["refused"]) == (0, 0, 0)
     assert account["sent"] == account["acked"] == account["stored"] >= 500
-    assert list(account) == ["sent", "acked", "stored", "lost", "changed", "split_studies", "refused"]
-    assert "killed (SIGKILL)" in done.stderr and "changed document" in done.stderr
+    counts = ["sent", "acked", "stored", "lost", "changed", "split_studies", "refused", "web_requests", "web_errors"]
+    assert list(account) == counts
+    assert account["web_requests"] >= 500 and account["web_errors"] == 0, done.stderr
+    assert all(f"{word} killed (SIGKILL)" in done.stderr for word in ("portal-1",)) and "control process" in done.stderr
+    assert done.stderr.count("changed document applied") + done.stderr.count("drained") == 6
     assert (until_gone(str(folder), 10), list(folder.iterdir())) == ([], [])
 
 
@@ -81,25 +84,29 @@ class Terminal:
 @pytest.mark.timeout(150)
 def test_demo_on_a_terminal(folder: Path) -> None:
     """`ready`, live status, every key once, and q; lost stays 0."""
-    env = environment(TMPDIR=str(folder), COLUMNS="140", LINES="50", TERM="xterm")
+    env = environment(TMPDIR=str(folder), COLUMNS="80", LINES="24", TERM="xterm")
     terminal = Terminal([sys.executable, "-m", "gurney", "demo"], env)
     try:
         terminal.read_until(r"ready", 40)
-        terminal.read_until(r"archive-1.*up", 30)
+        terminal.read_until(r"archive-1 +up", 30)
+        terminal.read_until(r"portal-2 +up", 30)
         for key, news in (
             ("k", "archive-[12] killed"),
+            ("p", "portal-1 killed"),
             ("s", "started again"),
-            ("a", "applied: weight"),
+            ("a", "applied: archive-2 has half its weight"),
+            ("a", "applied: portal-2 has half its weight"),
             ("r", "route process [0-9]+ killed"),
+            ("h", "haproxy process [0-9]+ killed"),
             ("g", "guard process [0-9]+ killed"),
             ("c", "control process [0-9]+ killed"),
             ("c", "gurney up: ready"),
-            ("d", "archive-2"),
+            ("d", "drained for 30 s"),
         ):
             terminal.type(key)
             terminal.read_until(news, 40)
         terminal.type("q")
-        seen = terminal.read_until(r'"refused": \d+\}', 60)
+        seen = terminal.read_until(r'"web_errors": \d+\}', 60)
         account = json.loads(seen[seen.index('{"sent"') : seen.rindex("}") + 1])
         terminal.process.wait(60)
     finally:
@@ -108,5 +115,5 @@ def test_demo_on_a_terminal(folder: Path) -> None:
     say("demo-keys", **account)
     assert account["sent"] == account["acked"] + account["refused"]
     assert (terminal.process.returncode, account["lost"], account["changed"]) == (0, 0, 0)
-    assert account["acked"] > 0
+    assert account["acked"] > 0 and account["web_requests"] > 0
     assert until_gone(str(folder), 10) == []

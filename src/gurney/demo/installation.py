@@ -18,7 +18,7 @@ from typing import Any
 from gurney.api.client import Client
 from gurney.demo.waiting import DemoFailed, until
 from gurney.errors import GurneyError, NotRunning
-from gurney.guard.client import Guard
+from gurney.guard.client import INTENTS, Guard
 
 START_WITHIN = 30.0  # seconds
 
@@ -49,7 +49,8 @@ class Installation:
         if any(line.startswith("ready") for line in text.splitlines()):
             return True
         if self.control is not None and self.control.poll() is not None:
-            raise DemoFailed(f"gurney up ended with {self.control.returncode}: {text[-2000:]}")
+            said = [line for line in text.splitlines() if line.startswith(("error", "  hint"))] or text.splitlines()[-1:]
+            raise DemoFailed(f"gurney up ended with {self.control.returncode}: {'; '.join(said)}")
         return False
 
     def argv(self, *words: str) -> list[str]:
@@ -123,8 +124,8 @@ class Installation:
 
     def close(self) -> None:
         """Everything of it ends (`gurney down`)."""
-        if self.control is None:
-            return
+        if self.control is None or (self.control.poll() is not None and not (self.state / INTENTS).exists()):
+            return  # nothing of it runs
         try:
             self.verb("down")
         except (DemoFailed, subprocess.TimeoutExpired) as e:
