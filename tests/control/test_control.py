@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gurney.control.decide import decide
+from gurney.control.draft import read
 from gurney.errors import DocumentRefused, EngineRefused, InputRefused, NotFound, NotRunning
 from tests.control.world import BAD, SECOND, World, document
 
@@ -255,7 +256,7 @@ def test_without_the_confirmation_a_refused_generation_would_be_shown_as_served(
     """Row A4's broken control: the same change with the confirmation taken out."""
     world.apply(document())
     route = world.control.engines["route"]
-    new = route.generation(decide(document(weight=2), "g", (), {}).wanted["pacs", "route"])
+    new = route.generation(decide(read(document(weight=2), "g"), (), {}).wanted["pacs", "route"])
     world.keeper.routes["pacs"].refuse.add(new)
     with pytest.raises(EngineRefused):
         world.apply(document(weight=2))

@@ -11,6 +11,7 @@ from gurney.control.journal import Journal
 from gurney.control.watch import Watch
 from gurney.disk.faults import Faults
 from gurney.engines import Ground, engines
+from gurney.state.certificates import Certificates
 from gurney.state.database import Database
 from gurney.state.folder import Folder
 from gurney.state.last_good import LastGood
@@ -65,7 +66,9 @@ class World:
     def _open(self) -> None:
         self.database = Database(self.folder.database)
         ground = Ground(self.folder.application, self.keeper, self.faults, self.told.append)
-        self.memory = Memory(Revisions(self.database), Overrides(self.database), LastGood(self.database))
+        self.memory = Memory(
+            Revisions(self.database), Overrides(self.database), LastGood(self.database), Certificates(self.folder.certificates)
+        )
         self.log = Log(self.folder.control_log, strict=True)
         self.control = Control(
             memory=self.memory, engines=engines(ground), journal=Journal(self.log), clock=lambda: self.now, progress=self.told.append

@@ -66,13 +66,16 @@ class Client:
         found = self._ask("GET", "/v1/revisions")["revisions"]
         return list(found)
 
-    def plan(self, text: str, file: str) -> dict[str, Any]:
-        """The steps an apply would take."""
-        return self._ask("POST", "/v1/plan", {"text": text, "file": file})
+    def plan(self, text: str, file: str, folder: Path | None = None) -> dict[str, Any]:
+        """The steps an apply would take; `folder` (absolute) is where the names of files in the document begin."""
+        return self._ask("POST", "/v1/plan", {"text": text, "file": file, "folder": _said(folder)})
 
-    def apply(self, text: str, file: str, *, why: str | None = None, confirm: float | None = None) -> dict[str, Any]:
-        """A new revision, confirmed by every engine when this returns."""
-        return self._ask("POST", "/v1/apply", {"text": text, "file": file, "why": why, "confirm_seconds": confirm})
+    def apply(
+        self, text: str, file: str, *, why: str | None = None, confirm: float | None = None, folder: Path | None = None
+    ) -> dict[str, Any]:
+        """A new revision, confirmed by every engine when this returns; `folder` as for `plan`."""
+        body = {"text": text, "file": file, "why": why, "confirm_seconds": confirm, "folder": _said(folder)}
+        return self._ask("POST", "/v1/apply", body)
 
     def undo(self, why: str | None = None) -> dict[str, Any]:
         """Back to the revision before."""
@@ -132,3 +135,7 @@ class Client:
 
     def _nobody(self) -> NotRunning:
         return NotRunning(f"no control process answers in {self._path.parent}", hint="gurney up")
+
+
+def _said(folder: Path | None) -> str | None:
+    return str(folder) if folder is not None else None

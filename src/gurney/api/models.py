@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,10 +26,16 @@ class Nothing(Body):
 
 
 class DocumentBody(Body):
-    """A document: its text, and the name diagnostics call it by."""
+    """A document: its text, the name diagnostics call it by, and the absolute folder where the names of files in it begin."""
 
     text: Text
     file: Name = "gurney.yaml"
+    folder: Annotated[str | None, Field(min_length=1, max_length=4096, pattern=r"^/[^\x00]*$")] = None
+
+    @property
+    def place(self) -> Path | None:
+        """The folder as a path."""
+        return Path(self.folder) if self.folder is not None else None
 
 
 class ApplyBody(DocumentBody):

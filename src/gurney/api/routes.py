@@ -58,11 +58,11 @@ class Handlers:
 
     def plan(self, body: models.DocumentBody) -> dict[str, Any]:
         """The steps an apply of this document would take; changes nothing."""
-        return self._control.plan(body.text, body.file)
+        return self._control.plan(body.text, body.file, body.place)
 
     def apply(self, body: models.ApplyBody, request: Request) -> dict[str, Any]:
         """A new revision; answers when every engine has confirmed it."""
-        return self._control.apply(body.text, body.file, who=who(request), why=body.why, confirm=body.confirm_seconds)
+        return self._control.apply(body.text, body.file, who=who(request), why=body.why, confirm=body.confirm_seconds, folder=body.place)
 
     def undo(self, body: models.UndoBody, request: Request) -> dict[str, Any]:
         """Back to the revision before."""

@@ -17,8 +17,11 @@ from typing import Any
 from gurney import __version__
 from gurney.api.server import Server
 from gurney.api.work import Work
+from gurney.app.machine import machines
+from gurney.control import node as nodes
 from gurney.control.control import Control, Memory
-from gurney.control.decide import decide, pools_of, services_of
+from gurney.control.decide import pools_of, services_of
+from gurney.control.draft import read, with_files
 from gurney.control.journal import Journal
 from gurney.control.keeper import GuardKeeper
 from gurney.control.watch import Watch
@@ -27,6 +30,7 @@ from gurney.engines import Ground, engines
 from gurney.errors import EngineRefused, GurneyError, InputRefused, NotRunning
 from gurney.guard import client as guard
 from gurney.guard import privileges
+from gurney.state.certificates import Certificates
 from gurney.state.database import Database
 from gurney.state.folder import Folder
 from gurney.state.last_good import LastGood
@@ -45,7 +49,10 @@ JOIN_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What `gurney up` was asked for. `text` None: the newest revision. `line` prints on stdout, `talk` on stderr."""
+    """What `gurney up` was asked for. `text` None: the newest revision. `folder` is where the names of the files it names begin.
+
+    `line` prints on stdout, `talk` on stderr.
+    """
 
     state: Path
     text: str | None
@@ -53,12 +60,14 @@ class Wish:
     node: str | None
     line: Callable[[str], None]
     talk: Callable[[str], None]
+    folder: Path | None = None
 
 
 def main(wish: Wish) -> int:
     """Be the control process of a state folder until a signal or `gurney down`. Raises `GurneyError` when it cannot be."""
     if wish.text is not None:  # before anything is touched: a bad document changes nothing
-        decide(wish.text, wish.file, (), {}, node=wish.node, hostname=socket.gethostname())
+        draft = with_files(read(wish.text, wish.file), wish.folder, time.time())
+        nodes.choose(draft.document, wish.node, socket.gethostname())
     folder = Folder(wish.state)
     folder.prepare()
     lock = folder.own()
@@ -96,13 +105,14 @@ class _Process:
             user=self.users.runs_as,
         )
         self.control = Control(
-            memory=Memory(Revisions(database), Overrides(database), LastGood(database)),
+            memory=Memory(Revisions(database), Overrides(database), LastGood(database), Certificates(folder.certificates)),
             engines=engines(ground),
             journal=Journal(self._log),
             clock=time.time,
             node=wish.node,
             hostname=socket.gethostname(),
             progress=wish.talk,
+            machine=machines(self.users.uid),
         )
         self.watch = Watch(self.control, self._keeper, self._start_guard, wish.talk)
         self._server = Server(Work(self.control, self.watch, self._down), folder.control_socket)
@@ -156,11 +166,11 @@ class _Process:
     def _take_up(self) -> None:
         """The document of the wish, else the newest revision. A wish that no engine takes leaves, or brings back, what is good."""
         known = self.control.revision
-        if self._wish.text is None or (known is not None and known.text == self._wish.text):
+        if self._wish.text is None or self.control.is_newest(self._wish.text, self._wish.file, self._wish.folder):
             self.control.resume()
             return
         try:
-            self.control.apply(self._wish.text, self._wish.file, who=_me())
+            self.control.apply(self._wish.text, self._wish.file, who=_me(), folder=self._wish.folder)
         except EngineRefused:
             if known is not None:
                 self._wish.talk(f"{self._wish.file} was refused: going back to revision {known.n}")

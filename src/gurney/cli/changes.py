@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gurney.cli import terminal
-from gurney.cli.options import FileArgument, JsonOption, StateOption, WhyOption, client, document, seconds
+from gurney.cli.options import FileArgument, JsonOption, StateOption, WhyOption, client, document, folder_of, seconds
 
 
 def apply(
@@ -24,7 +24,7 @@ def apply(
     Returns when every engine has confirmed it; if one refuses, everything is as it was.
     """
     text, name = document(file)
-    answer = client(state).apply(text, name, why=why, confirm=seconds(confirm, "--confirm"))
+    answer = client(state).apply(text, name, why=why, confirm=seconds(confirm, "--confirm"), folder=folder_of(file))
     _say(answer, json)
 
 

@@ -5,22 +5,38 @@ from __future__ import annotations
 import typer
 
 from gurney.cli import terminal
-from gurney.cli.options import FileArgument, JsonOption, NodeOption, StateOption, UnusedStateOption, client, document, state_folder
+from gurney.cli.main import fault_text
+from gurney.cli.options import (
+    FileArgument,
+    JsonOption,
+    NodeOption,
+    StateOption,
+    UnusedStateOption,
+    client,
+    document,
+    folder_of,
+    state_folder,
+)
+from gurney.cli.steps import grants
 from gurney.errors import NotRunning
 
 
 def check(file: FileArgument, json: JsonOption = False, state: UnusedStateOption = None) -> None:
-    """Say everything that is wrong with a document."""
-    from gurney.config import reader
+    """Say everything that is wrong with a document and the files it names.
+
+    For a good one, also which limits its engines are granted, and why.
+    """
+    from gurney.app.offline import check_offline
 
     text, name = document(file)
-    reading = reader.read(text, name)
+    answer = check_offline(text, name, folder_of(file))
     if json:
-        terminal.data({"file": name, "good": reading.document is not None, "faults": [fault.as_json() for fault in reading.faults]})
+        terminal.data(answer)
     else:
-        for fault in reading.faults:
-            terminal.block(str(fault))
-    raise typer.Exit(0 if reading.document is not None else 2)
+        for fault in answer["faults"]:
+            terminal.block(fault_text(fault))
+        grants(answer)
+    raise typer.Exit(0 if answer["good"] else 2)
 
 
 def schema(state: UnusedStateOption = None) -> None:
@@ -37,12 +53,12 @@ def plan(file: FileArgument, json: JsonOption = False, state: StateOption = None
     """
     text, name = document(file)
     try:
-        answer = client(state).plan(text, name)
+        answer = client(state).plan(text, name, folder_of(file))
     except NotRunning:
         from gurney.app.offline import plan_offline
 
         terminal.talk("no control process answers: these would be the steps of `gurney up FILE`")
-        answer = plan_offline(state_folder(state), text, name, node)
+        answer = plan_offline(state_folder(state), text, name, node, folder_of(file))
     if json:
         terminal.data(answer)
         return

@@ -54,6 +54,11 @@ def client(given: Path | None) -> Client:
     return Client(state_folder(given) / "control.sock")
 
 
+def folder_of(file: str) -> Path:
+    """Where the names of files in a document begin: its folder, absolute; for stdin the one we stand in."""
+    return Path(os.path.abspath(".")) if file == "-" else Path(os.path.abspath(file)).parent
+
+
 def document(file: str) -> tuple[str, str]:
     """The text of a document and the name diagnostics call it by. Raises `InputRefused`."""
     name = "<stdin>" if file == "-" else file

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gurney.cli import terminal
-from gurney.cli.options import NodeOption, StateOption, client, document, state_folder
+from gurney.cli.options import NodeOption, StateOption, client, document, folder_of, state_folder
 from gurney.errors import NotRunning
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ def up(
     from gurney.app.control import Wish, main
 
     text, name = document(file) if file is not None else (None, "gurney.yaml")
-    raise typer.Exit(main(Wish(state_folder(state), text, name, node, terminal.line, terminal.talk)))
+    raise typer.Exit(
+        main(Wish(state_folder(state), text, name, node, terminal.line, terminal.talk, folder_of(file) if file is not None else None))
+    )
 
 
 def down(state: StateOption = None) -> None:

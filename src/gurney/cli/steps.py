@@ -13,6 +13,7 @@ def show(answer: Mapping[str, Any], *, done: bool = False) -> None:
     """The steps on stdout, the document's warnings on stderr."""
     for fault in answer.get("warnings", ()):
         terminal.talk(fault_text(fault))
+    grants(answer)
     steps = answer["steps"]
     if not steps:
         terminal.line(_nothing(answer, done))
@@ -22,6 +23,12 @@ def show(answer: Mapping[str, Any], *, done: bool = False) -> None:
         terminal.line(f"revision {answer['revision']} is served")
     if answer.get("pending_until"):
         terminal.line(f"undone at {answer['pending_until']} unless confirmed: gurney confirm")
+
+
+def grants(answer: Mapping[str, Any]) -> None:
+    """Which limits each engine was granted, and why."""
+    for one in answer.get("granted", ()):
+        terminal.line(f"{one['application']}: {one['engine']}: {one['text']}")
 
 
 def _nothing(answer: Mapping[str, Any], done: bool) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from gurney.config.document import Document
 from gurney.config.proxied import Material
@@ -41,3 +41,6 @@ class Target(Protocol):
 
     def process(self, content: bytes) -> Process:
         """What a plan needs to know of an engine that serves `content`. Raises `InputRefused` when it is of another version."""
+
+    def explain(self, content: bytes, service: str, facts: Mapping[str, str]) -> Mapping[str, Any]:
+        """Which rule, pool and member would take this, by `content` alone: every member up. Raises `NotFound`, `InputRefused`."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from gurney.control.decide import UNKNOWN
+from gurney.control.decide import UNKNOWN, process_of
 from gurney.control.journal import Journal
 from gurney.engines.engine import Engine
 from gurney.errors import EngineRefused, GurneyError, LocalError
-from gurney.plan.steps import Key, Step
+from gurney.plan.steps import Key, Listener, Step, overlap
 
 STOP_SECONDS = 10.0  # architecture §3: unfinished objects get up to 10 s
 
@@ -24,10 +24,12 @@ class Carrier:
         self._engines = engines
         self._progress = progress
         self._journal = journal
+        self._bound: dict[Key, tuple[Listener, ...]] = {}  # what the steps in hand gave each engine
 
     def all_or_nothing(self, steps: Iterable[Step], serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes]) -> None:
         """Carry out the steps in order. Raises `EngineRefused` after having gone back."""
         touched: dict[Key, None] = {}
+        self._bound = {}
         try:
             for step in steps:
                 touched[step.key] = None
@@ -35,7 +37,8 @@ class Carrier:
         except GurneyError as error:
             self._progress(f"{error.message}; going back")
             trouble = self._return(list(touched), serving)
-            raise EngineRefused(error.message, hint="; ".join(trouble) or error.hint) from error
+            path = error.path if isinstance(error, EngineRefused) else None
+            raise EngineRefused(error.message, hint="; ".join(trouble) or error.hint, path=path) from error
 
     def each(
         self, steps: Iterable[Step], serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes]
@@ -45,6 +48,7 @@ class Carrier:
         Gives the keys that were brought to what is wanted, and what refused the others (they are back where they were).
         """
         brought: set[Key] = set()
+        self._bound = {}
         refused: dict[Key, GurneyError] = {}
         for step in steps:
             if step.key in refused:
@@ -60,11 +64,13 @@ class Carrier:
 
     def _carry(self, step: Step, wanted: Mapping[Key, bytes]) -> None:
         begun = time.monotonic()
+        self._bound[step.key] = tuple(dict.fromkeys((*self._bound.get(step.key, ()), *step.listeners)))
         try:
             self._do(step, wanted)
         except GurneyError:
             self._journal.step(step, "refused", time.monotonic() - begun)
             raise
+        self._bound[step.key] = step.listeners
         self._journal.step(step, "confirmed", time.monotonic() - begun)
 
     def _do(self, step: Step, wanted: Mapping[Key, bytes]) -> None:
@@ -83,17 +89,45 @@ class Carrier:
                 raise LocalError(f"no engine knows the step '{step.kind}'")
 
     def _return(self, keys: list[Key], serving: Mapping[Key, bytes]) -> list[str]:
-        """Back to what served, last touched first. Twice where it must be: an address may be free only once another has gone back."""
+        """Back to what served, last touched first; in words, what did not go back.
+
+        First everything lets go of addresses that another is to have back: what swapped addresses could otherwise not return. Twice
+        where it must be: an address may be free only once another has gone back.
+        """
+        for key in keys:
+            self._let_go(key, keys, serving)
         left = list(reversed(keys))
         trouble: dict[Key, str] = {}
         for _ in range(2):
-            for application, name in list(left):
-                engine = self._engines[name]
-                good = serving.get((application, name))
+            for key in list(left):
+                engine, good = self._engines[key[1]], serving.get(key)
                 try:
-                    engine.back(application, engine.published(application) if good == UNKNOWN else good)
-                    left.remove((application, name))
-                    trouble.pop((application, name), None)
+                    engine.back(key[0], engine.published(key[0]) if good == UNKNOWN else good)
+                    left.remove(key)
+                    trouble.pop(key, None)
                 except GurneyError as error:
-                    trouble[(application, name)] = f"going back failed too: {error.message}"
+                    trouble[key] = f"going back failed too: {error.message}"
         return list(trouble.values())
+
+    def _let_go(self, key: Key, keys: list[Key], serving: Mapping[Key, bytes]) -> None:
+        """Of addresses `key` was given by the steps so far and others are to have back; what cannot be told is left to `back`."""
+        good = _listeners(key, serving.get(key))
+        others = [listener for other in keys if other != key for listener in _listeners(other, serving.get(other))]
+        surplus = [one for one in self._bound.get(key, ()) if one not in good and any(overlap(one, other) for other in others)]
+        if not surplus:
+            return
+        try:
+            if serving.get(key) is None:
+                self._engines[key[1]].back(key[0], None)
+            else:
+                self._engines[key[1]].listen(key[0], tuple(one for one in self._bound[key] if one in good))
+        except GurneyError as error:
+            self._progress(f"{key[0]}: {error.message}")
+
+
+def _listeners(key: Key, content: bytes | None) -> tuple[Listener, ...]:
+    """What an engine that serves `content` listens on; nothing when nobody can tell."""
+    try:
+        return process_of(key, content).listeners if content else ()
+    except GurneyError:
+        return ()

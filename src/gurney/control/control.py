@@ -8,20 +8,24 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from gurney.compile.target import Machine
 from gurney.config.overrides import Override, matching
 from gurney.config.overrides import word as checked
 from gurney.control.carry import Carrier
 from gurney.control.conditions import APPLY_FAILED, CONFIRM_PENDING, Condition, Conditions, when
-from gurney.control.decide import UNKNOWN, Decision, decide, services_of, steps
+from gurney.control.decide import UNKNOWN, Decision, decide, granted, services_of, steps
+from gurney.control.draft import Draft, read, with_files
 from gurney.control.journal import Journal
 from gurney.control.sessions import open_sessions
 from gurney.control.standing import of_document
 from gurney.engines.engine import Engine, Observed
-from gurney.errors import GurneyError, InputRefused, NotFound, NotRunning
+from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound, NotRunning
 from gurney.plan.steps import Key
+from gurney.state.certificates import Certificates
 from gurney.state.last_good import Good, LastGood
 from gurney.state.overrides import Overrides
 from gurney.state.revisions import Revision, Revisions
@@ -29,11 +33,12 @@ from gurney.state.revisions import Revision, Revisions
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the node remembers: the parts of `state.db` that control writes."""
+    """What the node remembers: the parts of `state.db` that control writes, and what the files of documents held."""
 
     revisions: Revisions
     overrides: Overrides
     last_good: LastGood
+    certificates: Certificates
 
 
 class Control:
@@ -41,7 +46,8 @@ class Control:
 
     What it shows (`decision`, `revision`, `serving`, …) is replaced, never changed: whoever reads it needs no lock.
 
-    `clock` gives seconds since the epoch. `node` is `--node` as given, `hostname` the name of this host.
+    `clock` gives seconds since the epoch. `node` is `--node` as given, `hostname` the name of this host, `machine` what an application's
+    engines may have of it.
     """
 
     def __init__(
@@ -54,6 +60,7 @@ class Control:
         node: str | None = None,
         hostname: str = "",
         progress: Callable[[str], None] = lambda text: None,
+        machine: Callable[[str], Machine] = lambda application: Machine(),
     ) -> None:
         self.engines = engines
         self.journal = journal
@@ -70,6 +77,7 @@ class Control:
         self._given_node = node
         self._memory = memory
         self._progress = progress
+        self._machine = machine
         self._carrier = Carrier(engines, progress, journal)
 
     # -- starting ---------------------------------------------------------------------------------------------------------------
@@ -104,7 +112,7 @@ class Control:
         """
         with self.changing:
             while (revision := self.revision) is not None:
-                decision = self._decide(revision.text, revision.file, self.overrides)
+                decision = self._decide(self._draft_of(revision), self.overrides)
                 if revision.served is not None:
                     self._take(decision, revision)
                     self.mend()
@@ -144,31 +152,45 @@ class Control:
 
     # -- changes ----------------------------------------------------------------------------------------------------------------
 
-    def plan(self, text: str, file: str) -> dict[str, Any]:
+    def plan(self, text: str, file: str, folder: Path | None = None) -> dict[str, Any]:
         """The steps an apply of this document would take; changes nothing. Raises `DocumentRefused`."""
-        decision = self._decide(text, file, self.overrides)
+        decision = self._decide(self._fresh(text, file, folder), self.overrides)
         return self._outcome(decision, changed=bool(decision.steps))
 
-    def apply(self, text: str, file: str, *, who: str, why: str | None = None, confirm: float | None = None) -> dict[str, Any]:
+    def apply(
+        self, text: str, file: str, *, who: str, why: str | None = None, confirm: float | None = None, folder: Path | None = None
+    ) -> dict[str, Any]:
         """Make this document the newest revision and what the engines serve; nothing at all when it already is.
 
-        `confirm` seconds: undone then unless confirmed. Raises `DocumentRefused`, `EngineRefused` (then everything is as before).
+        The same text is another revision when a file it names holds something else now; `folder` is where those names begin. `confirm`
+        seconds: undone then unless confirmed. Raises `DocumentRefused`, `EngineRefused` (then everything is as before).
         """
         with self.changing:
-            decision = self._decide(text, file, self.overrides)
+            draft = self._fresh(text, file, folder)
+            decision = self._decide(draft, self.overrides)
             now = self.clock()
             until = now + confirm if confirm is not None else None
-            if self.revision is not None and self.revision.text == text:
+            self._store_files(draft)
+            if self.revision is not None and self.is_of(draft, self.revision):
                 self._reconsider(self.revision, until)
                 if decision.steps:
                     self._carry(decision, self.revision)
                 return self._outcome(decision, changed=bool(decision.steps))
-            before = self.revision.n if self.revision is not None else None
-            revision = self._memory.revisions.add(text=text, file=file, now=now, who=who, why=why, before=before, pending_until=until)
-            self._carry_new(decision, revision)
+            self._new(decision, who=who, why=why, pending_until=until, folder=folder)
             if until is None:
                 self._settle()
             return self._outcome(decision, changed=True)
+
+    def renew(self, draft: Draft, why: str) -> None:
+        """The newest revision's text, with what its files hold now, as a new revision by Gurney itself. Raises `EngineRefused`."""
+        with self.changing:
+            revision = self.revision
+            if revision is None or revision.text != draft.text:
+                return
+            self._store_files(draft)
+            folder = Path(revision.folder) if revision.folder is not None else None
+            decision = self._decide(draft, self.overrides)
+            self._new(decision, who="gurney", why=why, pending_until=revision.pending_until, folder=folder)
 
     def undo(self, *, who: str, why: str | None = None) -> dict[str, Any]:
         """Back to the revision before, as a new revision. Raises `InputRefused` when there is none before."""
@@ -201,7 +223,7 @@ class Control:
         """Lay a word over every member the glob names. Raises `NotFound`, `InputRefused`, `EngineRefused`."""
         with self.changing:
             word = checked(word)
-            names = matching(self._serving_decision().base, glob)
+            names = matching(self._serving_decision().draft.document, glob)
             if not names:
                 raise NotFound(f"no member is called '{glob}'", hint="APP/POOL/MEMBER, each part may be a glob; `gurney status` lists them")
             now = self.clock()
@@ -212,7 +234,7 @@ class Control:
     def lift(self, glob: str) -> dict[str, Any]:
         """Take the overrides off every member the glob names, also off those the document no longer has."""
         with self.changing:
-            names = set(matching(self._serving_decision().base, glob)) | ({glob} & set(self.overrides))
+            names = set(matching(self._serving_decision().draft.document, glob)) | ({glob} & set(self.overrides))
             if not names:
                 raise NotFound(f"no member is called '{glob}'", hint="APP/POOL/MEMBER, each part may be a glob; `gurney status` lists them")
             lifted = sorted(names & set(self.overrides))
@@ -241,9 +263,67 @@ class Control:
 
     # -- inside -----------------------------------------------------------------------------------------------------------------
 
-    def _decide(self, text: str, file: str, overrides: Mapping[str, Override]) -> Decision:
+    def _fresh(self, text: str, file: str, folder: Path | None) -> Draft:
+        """A document with what its files hold now. A text that was just read is not read again."""
+        known = self.decision.draft if self.decision is not None else None
+        same = known is not None and (known.text, known.file) == (text, file)
+        return with_files(known if same and known is not None else read(text, file), folder, self.clock())
+
+    def _draft_of(self, revision: Revision) -> Draft:
+        """The document of a revision with what its files held then."""
+        decision = self.decision
+        if decision is not None and self.revision is not None and self.revision.n == revision.n:
+            return decision.draft
+        held = {name: replace(one, content=self._memory.certificates.get(one.digest)) for name, one in revision.materials.items()}
+        return replace(read(revision.text, revision.file), files=held)
+
+    def is_newest(self, text: str, file: str, folder: Path | None) -> bool:
+        """True if the newest revision is this text with what its files hold now. Raises `DocumentRefused`."""
+        with self.changing:
+            if self.revision is None or self.revision.text != text:
+                return False
+            draft = self._fresh(text, file, folder)
+            self._store_files(draft)  # one that was lost here is back
+            return self.is_of(draft, self.revision)
+
+    def is_of(self, draft: Draft, revision: Revision) -> bool:
+        """True if a revision is this document with these files."""
+        if draft.text != revision.text:
+            return False
+        return {name: one.digest for name, one in draft.files.items()} == {name: one.digest for name, one in revision.materials.items()}
+
+    def _store_files(self, draft: Draft) -> None:
+        """What the files hold, durably, before a revision names it."""
+        for material in draft.files.values():
+            self._memory.certificates.put(material)
+
+    def _new(self, decision: Decision, *, who: str, why: str | None, pending_until: float | None, folder: Path | None) -> None:
+        """A new revision, carried out."""
+        draft = decision.draft
+        revision = self._memory.revisions.add(
+            text=draft.text,
+            file=draft.file,
+            now=self.clock(),
+            who=who,
+            why=why,
+            before=self.revision.n if self.revision is not None else None,
+            pending_until=pending_until,
+            materials=draft.files,
+            folder=str(folder) if folder is not None else None,
+        )
+        self._carry_new(decision, revision)
+
+    def _decide(self, draft: Draft, overrides: Mapping[str, Override]) -> Decision:
         sessions = {key: open_sessions(seen.status) for key, seen in self.observed.items()}
-        return decide(text, file, overrides.values(), self.serving, node=self._given_node, hostname=self.hostname, sessions=sessions)
+        return decide(
+            draft,
+            overrides.values(),
+            self.serving,
+            node=self._given_node,
+            hostname=self.hostname,
+            sessions=sessions,
+            machine=self._machine,
+        )
 
     def _serving_decision(self) -> Decision:
         if self.decision is None:
@@ -257,15 +337,17 @@ class Control:
         except GurneyError as error:
             self._memory.revisions.fail(revision.n, error.message)
             raise
+        self._memory.certificates.sweep(self._memory.revisions.needed())
 
     def _carry(self, decision: Decision, revision: Revision) -> None:
         begun = time.monotonic()
         try:
             self._carrier.all_or_nothing(decision.steps, self.serving, decision.wanted)
-        except GurneyError as error:
+        except GurneyError as refused:
+            error = _placed(refused, decision.draft)
             self.journal.refused(revision, error)
             self.conditions.raise_(Condition(APPLY_FAILED, error.message, f"revision {revision.n}"), self.clock())
-            raise
+            raise error from refused
         for key in {one.key for one in decision.steps}:
             self._served(key, decision.wanted.get(key))
         if revision.served is None:
@@ -331,11 +413,18 @@ class Control:
             self._again(revision.n)
 
     def _return_to(self, target: Revision, *, who: str, why: str | None) -> dict[str, Any]:
-        decision = self._decide(target.text, target.file, self.overrides)
+        decision = self._decide(self._draft_of(target), self.overrides)
         left = self.revision.n if self.revision is not None else 0
         reason = why or f"undo of revision {left}"
         revision = self._memory.revisions.add(
-            text=target.text, file=target.file, now=self.clock(), who=who, why=reason, before=target.before, pending_until=None
+            text=target.text,
+            file=target.file,
+            now=self.clock(),
+            who=who,
+            why=reason,
+            before=target.before,
+            materials=target.materials,
+            folder=target.folder,
         )
         self._carry_new(decision, revision)
         self._settle()
@@ -353,7 +442,7 @@ class Control:
         if self.revision is None:
             return
         try:
-            decision = self._decide(self.revision.text, self.revision.file, overrides)
+            decision = self._decide(self._draft_of(self.revision), overrides)
             if anyway:
                 self._take(decision, self.revision)
                 self.mend()
@@ -375,7 +464,13 @@ class Control:
             "revision": revision.n if revision is not None else None,
             "changed": changed,
             "steps": decision.steps_as_json(),
-            "warnings": list(decision.warnings),
-            "granted": decision.granted(),
+            "warnings": list(decision.draft.warnings),
+            "granted": granted(decision.processes),
             "pending_until": when(revision.pending_until) if revision is not None and revision.pending_until is not None else None,
         }
+
+
+def _placed(error: GurneyError, draft: Draft) -> GurneyError:
+    """A refusal that names a document path, with the line it stands at in front."""
+    place = draft.place(error.path) if isinstance(error, EngineRefused) and error.path is not None else None
+    return EngineRefused(f"{place}: {error.message}", hint=error.hint) if place is not None else error

@@ -1,20 +1,19 @@
-"""The one place for the pure half of a change: config → overrides → compile → plan. It touches nothing and can be thrown away."""
+"""The one place for the pure half of a change: overrides → compile → plan. It touches nothing and can be thrown away."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gurney.balance import table
-from gurney.compile import route
-from gurney.compile.target import Ground, Target
-from gurney.config import reader
+from gurney.compile import targets
+from gurney.compile.target import Ground, Machine
 from gurney.config.document import Application, Document, Pool
 from gurney.config.overrides import Override, lay
-from gurney.config.proxied import ProxyPool
+from gurney.config.proxied import Material, ProxyPool
 from gurney.control import node as nodes
-from gurney.errors import DocumentRefused, GurneyError
+from gurney.control.draft import Draft
+from gurney.errors import GurneyError
 from gurney.plan.order import plan
 from gurney.plan.steps import Key, Process, Sessions, Step
 
@@ -25,31 +24,20 @@ UNKNOWN = b""  # content of an engine that runs while nobody can tell what it se
 class Decision:
     """What is wanted, and the way from what serves to it.
 
-    `base` is the document as it stands, `document` the same with the overrides laid over it, `wanted` each engine's whole configuration,
-    `processes` what that makes of each engine. `marks` maps document paths to (line, column) of `file`.
+    `draft` is the document as it stands, `document` the same with the overrides laid over it, `wanted` each engine's whole configuration,
+    `processes` what that makes of each engine.
     """
 
-    base: Document
+    draft: Draft
     document: Document
     node: str | None
     wanted: Mapping[Key, bytes]
     processes: Mapping[Key, Process]
     steps: tuple[Step, ...]
-    warnings: tuple[Mapping[str, Any], ...]
-    file: str
-    marks: Mapping[str, tuple[int, int]]
 
     def steps_as_json(self) -> list[dict[str, Any]]:
         """The steps in order: `text` for a person, `cuts` sessions."""
         return [step.as_json() for step in self.steps]
-
-    def granted(self) -> list[dict[str, str]]:
-        """Which limits each engine was granted, in words."""
-        return [
-            {"application": application, "engine": engine, "text": text}
-            for (application, engine), process in self.processes.items()
-            for text in process.granted
-        ]
 
     def carrier(self, application: str, service: str) -> str | None:
         """The engine that carries this service; None when no engine does."""
@@ -57,37 +45,6 @@ class Decision:
             if owner == application and process.application is not None and service in services_of(process.application):
                 return engine
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """A document without a fault, its warnings and its marks."""
-
-    document: Document
-    warnings: tuple[Mapping[str, Any], ...]
-    marks: Mapping[str, tuple[int, int]]
-
-
-class _Route:
-    """The route process's compiler."""
-
-    name = "route"
-
-    def compile(self, document: Document, application: str, ground: Ground) -> bytes | None:
-        """route.json."""
-        found = document.applications[application]
-        return route.compile(document, application).bytes if found.services else None
-
-    def process(self, content: bytes) -> Process:
-        """What a route process that serves `content` is."""
-        known = table.load(content)
-        application = Application(known.application, f"applications.{known.application}", known.services, known.pools)
-        return Process(application, table.generation(content), route.listeners(known))
-
-
-def targets() -> tuple[Target, ...]:
-    """Every compiler."""
-    return (_Route(),)
 
 
 def services_of(application: Application) -> tuple[str, ...]:
@@ -100,41 +57,43 @@ def pools_of(application: Application) -> tuple[Pool | ProxyPool, ...]:
     return (*application.pools.values(), *application.proxied_pools.values())
 
 
-def read(text: str, file: str) -> _Reading:
-    """The document and its warnings. Raises `DocumentRefused` with every fault."""
-    reading = reader.read(text, file)
-    faults = [fault.as_json() for fault in reading.faults]
-    if reading.document is None:
-        count = len(reading.errors)
-        raise DocumentRefused(f"{file} has {count} fault{'s' if count != 1 else ''}", faults=faults)
-    return _Reading(reading.document, tuple(faults), reading.marks)
-
-
 def decide(
-    text: str,
-    file: str,
+    draft: Draft,
     overrides: Iterable[Override],
     serving: Mapping[Key, bytes],
     *,
     node: str | None = None,
     hostname: str = "",
     sessions: Sessions | None = None,
-    ground: Ground | None = None,
+    machine: Callable[[str], Machine] = lambda application: Machine(),
 ) -> Decision:
-    """From a document's text to a decision. Raises `DocumentRefused` with every fault, `InputRefused` for the node."""
-    reading = read(text, file)
-    base = reading.document
-    chosen = nodes.choose(base, node, hostname)
-    document = lay(base, overrides)
+    """From a sound document to a decision; `machine` tells what an application's engines may have. Raises `InputRefused` for the node."""
+    chosen = nodes.choose(draft.document, node, hostname)
+    document = lay(draft.document, overrides)
+    wanted = compiled(document, draft.files, machine)
+    found = {key: process_of(key, content) for key, content in wanted.items()}
+    return Decision(draft, document, chosen, wanted, found, steps(serving, wanted, sessions))
+
+
+def compiled(document: Document, files: Mapping[str, Material], machine: Callable[[str], Machine]) -> dict[Key, bytes]:
+    """What each engine that an application needs is to be given."""
     wanted: dict[Key, bytes] = {}
     for application in document.applications:
+        ground = Ground(machine(application), files)
         for target in targets():
-            content = target.compile(document, application, ground or Ground())
+            content = target.compile(document, application, ground)
             if content is not None:
                 wanted[application, target.name] = content
-    found = {key: process_of(key, content) for key, content in wanted.items()}
-    order = steps(serving, wanted, sessions)
-    return Decision(base, document, chosen, wanted, found, order, reading.warnings, file, reading.marks)
+    return wanted
+
+
+def granted(processes: Mapping[Key, Process]) -> list[dict[str, str]]:
+    """Which limits each engine was granted and why, in words."""
+    return [
+        {"application": application, "engine": engine, "text": text}
+        for (application, engine), process in processes.items()
+        for text in process.granted
+    ]
 
 
 def steps(serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes], sessions: Sessions | None = None) -> tuple[Step, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import apsw
 
 from gurney.errors import StateUnusable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = 0x47524E59  # "GRNY": so that `file` and a wrong database are told apart
 
 _SCHEMA = """
@@ -49,6 +49,13 @@ CREATE TABLE last_good (
     PRIMARY KEY (application, engine)
 ) STRICT, WITHOUT ROWID;
 """
+
+_MIGRATIONS: Mapping[int, str] = {  # from this version to the next; a fresh database takes them all
+    1: """
+ALTER TABLE revision ADD COLUMN materials TEXT NOT NULL DEFAULT '{}';
+ALTER TABLE revision ADD COLUMN folder TEXT;
+""",
+}
 
 _SETTINGS: tuple[tuple[str, str, object], ...] = (
     ("journal_mode", "wal", "wal"),
@@ -93,8 +100,8 @@ class Database:
                 f"{self.path} was written by a newer Gurney (schema {version}; this one knows {SCHEMA_VERSION})",
                 hint="install that version again, or restore a backup made by this one",
             )
-        self._fresh = version == 0
-        if self._fresh and not fresh_allowed:
+        self._version = version if isinstance(version, int) else 0
+        if self._version == 0 and not fresh_allowed:
             raise StateUnusable(f"{self.path} is empty", hint="`gurney up FILE` fills it")
 
     def _settle(self) -> None:
@@ -103,11 +110,15 @@ class Database:
             got = self._pragma(name)
             if got != expected:
                 raise StateUnusable(f"SQLite did not take {name}={wanted} for {self.path}: it says {got!r}")
-        if self._fresh:
-            with self.transaction():
+        if self._version == SCHEMA_VERSION:
+            return
+        with self.transaction():  # a crash leaves the version of before, whole
+            if self._version == 0:
                 self._connection.execute(_SCHEMA).fetchall()
                 self._connection.execute(f"PRAGMA application_id={APPLICATION_ID}").fetchall()
-                self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}").fetchall()
+            for version in range(max(self._version, 1), SCHEMA_VERSION):
+                self._connection.execute(_MIGRATIONS[version]).fetchall()
+            self._connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}").fetchall()
 
     def _pragma(self, name: str) -> object:
         rows = self._connection.execute(f"PRAGMA {name}").fetchall()

@@ -1,15 +1,20 @@
-"""The one place for revisions: every applied document, word for word, who applied it, why, and what became of it."""
+"""The one place for revisions: every applied document, word for word, what the files it names held, who applied it, why, and what became
+of it."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import cast
 
-from gurney.errors import NotFound
+from gurney.config.proxied import Material
+from gurney.errors import NotFound, StateUnusable
 from gurney.state.database import Database, Value
 
-_COLUMNS = "n, file, text, digest, time, who, why, before, pending_until, served, failed"
+_COLUMNS = "n, file, text, digest, time, who, why, before, pending_until, served, failed, materials, folder"
+KEPT = 100  # revisions whose materials are kept: `undo` reaches back as far
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +23,8 @@ class Revision:
 
     `time` and `pending_until` are seconds since the epoch. `before` is the revision `undo` goes back to. `pending_until` is set while
     an `apply --confirm` waits to be confirmed. `served` is when every engine had confirmed it for the first time; None: its apply is under
-    way, or was cut short. `failed` says why no engine serves it; such a revision is never resumed.
+    way, or was cut short. `failed` says why no engine serves it; such a revision is never resumed. `materials` are the files the document
+    names, by name as written, without their contents; `folder` is where those names begin (absolute; None: nobody said).
     """
 
     n: int
@@ -32,6 +38,8 @@ class Revision:
     pending_until: float | None
     served: float | None
     failed: str | None
+    materials: Mapping[str, Material] = field(default_factory=dict)
+    folder: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """All but the text."""
@@ -46,6 +54,7 @@ class Revision:
             "pending_until": self.pending_until,
             "served": self.served,
             "failed": self.failed,
+            "files": {name: _material_json(one) for name, one in self.materials.items()},
         }
 
 
@@ -70,15 +79,19 @@ class Revisions:
         why: str | None = None,
         before: int | None = None,
         pending_until: float | None = None,
+        materials: Mapping[str, Material] | None = None,
+        folder: str | None = None,
     ) -> Revision:
-        """Write a new revision, durably, and return it."""
+        """Write a new revision, durably, and return it. The contents of `materials` are kept elsewhere, and before."""
         with self._database.transaction():
             highest = self._database.rows("SELECT coalesce(max(n), 0) FROM revision")[0][0]
             n = cast(int, highest) + 1
-            revision = Revision(n, file, text, digest(text), now, who, why, before, pending_until, None, None)
+            bare = {name: Material(one.kind, one.digest, one.names, one.expires) for name, one in (materials or {}).items()}
+            revision = Revision(n, file, text, digest(text), now, who, why, before, pending_until, None, None, bare, folder)
+            written = json.dumps({name: _material_json(one) for name, one in bare.items()}, sort_keys=True)
             self._database.write(
-                f"INSERT INTO revision ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-                (n, file, text, revision.digest, now, who, why, before, pending_until, None, None),
+                f"INSERT INTO revision ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                (n, file, text, revision.digest, now, who, why, before, pending_until, None, None, written, folder),
             )
         return revision
 
@@ -97,6 +110,11 @@ class Revisions:
     def recent(self, limit: int = 100) -> list[Revision]:
         """The newest revisions, newest first."""
         return [_revision(row) for row in self._database.rows(f"SELECT {_COLUMNS} FROM revision ORDER BY n DESC LIMIT ?", (limit,))]
+
+    def needed(self) -> frozenset[str]:
+        """The digests of every material that one of the kept revisions needs."""
+        rows = self._database.rows("SELECT materials FROM revision ORDER BY n DESC LIMIT ?", (KEPT,))
+        return frozenset(one.digest for row in rows for one in _materials(row[0]).values())
 
     def fail(self, n: int, reason: str) -> None:
         """No engine serves revision `n`, and it waits for no confirmation."""
@@ -117,4 +135,20 @@ class Revisions:
 
 
 def _revision(row: tuple[Value, ...]) -> Revision:
-    return Revision(*cast("tuple[int, str, str, str, float, str, str | None, int | None, float | None, float | None, str | None]", row))
+    *plain, materials, folder = row
+    known = cast("tuple[int, str, str, str, float, str, str | None, int | None, float | None, float | None, str | None]", tuple(plain))
+    return Revision(*known, _materials(materials), cast("str | None", folder))
+
+
+def _materials(written: Value) -> dict[str, Material]:
+    try:
+        return {
+            name: Material(one["kind"], one["digest"], tuple(one["names"]), one["expires"])
+            for name, one in json.loads(str(written)).items()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StateUnusable("state.db remembers the files of a revision in a way nobody can read") from error
+
+
+def _material_json(one: Material) -> dict[str, object]:
+    return {"kind": one.kind, "digest": one.digest, "names": list(one.names), "expires": one.expires}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from gurney.compile.haproxy import bundle, compiler
 from gurney.compile.haproxy.bundle import Bundle, dump, generation, load
 from gurney.compile.haproxy.frontends import listener_name
@@ -35,7 +38,15 @@ class Haproxy:
             listeners=tuple((listener_name(front.listen), front.listen.host, front.listen.port) for front in made.frontends),
             shape=made.shape,
             listeners_by_load=True,
+            program="HAProxy",
+            granted=made.granted,
         )
+
+    def explain(self, content: bytes, service: str, facts: Mapping[str, str]) -> Mapping[str, Any]:
+        """What the bundle alone says: every member up."""
+        from gurney.compile.haproxy.explain import explain
+
+        return explain(bundle.load(content).table, service, facts, {})
 
 
 TARGET: Target = Haproxy()

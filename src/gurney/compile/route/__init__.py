@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from gurney.balance import table
+from collections.abc import Mapping
+from typing import Any
+
+from gurney.balance import members, table
+from gurney.balance.explain import explain
 from gurney.compile.route.compiler import Compiled, compile, listener_name, listeners
 from gurney.compile.target import Ground, Target
 from gurney.config.document import Application, Document
@@ -29,6 +33,15 @@ class Route:
         made = table.load(content)
         application = Application(made.application, f"applications.{made.application}", made.services, made.pools)
         return Process(application, table.generation(content), listeners(made))
+
+    def explain(self, content: bytes, service: str, facts: Mapping[str, str]) -> Mapping[str, Any]:
+        """What the table alone says: every member up, nothing pinned."""
+        made = table.load(content)
+        views = {
+            pool.name: {member.name: members.View(member, cap=member.max_associations) for member in pool.members.values()}
+            for pool in made.pools.values()
+        }
+        return explain(made, service, facts, views).as_json()
 
 
 TARGET: Target = Route()
