@@ -25,6 +25,16 @@ COMMAND = {
     "move_originator": "Move Originator AE Title (0000,1030)",
     "transfer_syntax": "the accepted transfer syntax of its context",
 }
+REQUEST = {
+    "method": "GET, POST …; compared in upper case",
+    "path": "the path after `base`, without the query",
+    "host": "the name that was asked for (Host; of tcp: SNI, where the service has `tls`), in lower case",
+    "network": "the client's address; matched by addresses and networks (`10.0.3.0/24`)",
+}
+PROXIED_KINDS = {
+    "http": "GET of `path`; good is a status of `expect`",
+    "tcp": "connects and closes, with `tls` the handshake too; a hung program survives it",
+}
 KINDS = {
     "tcp": "connects and closes; a hung program survives it, so a condition says that it is weak",
     "dicom-associate": "opens an association with the pairs in use, refreshes what is known of them, releases",
@@ -43,12 +53,24 @@ def facts_page() -> str:
     ]
     return page(
         "Facts",
-        "`gurney/balance/facts.py`",
-        "What is read of an association, a command set and the top level of a data set, and can be matched by a rule. A value is a text, a list "
-        "(any may fit) or a glob (`*`, `?`); all facts of a `match` must fit. A fact that is absent or empty makes a rule on it not match. In the "
-        f"contract, not in this version: {codes(words.FACTS_LATER)}",
+        "`gurney/balance/facts.py` and `gurney/config/words.py`",
+        "What is read of a message or request and can be matched by a rule. A value is a text, a list (any may fit) or a glob (`*`, `?`); all facts of a "
+        "`match` must fit. A fact that is absent or empty makes a rule on it not match. In the contract, not in this version: "
+        f"{codes(words.FACTS_LATER)}",
+        "## DICOM",
         table(("fact", "read from", "what it is"), rows),
+        "## HTTP and TCP",
+        table(("fact", "of", "what it is"), _request_rows()),
+        f"In the contract, not in this version: {codes(words.HTTP_FACTS_LATER)}",
     )
+
+
+def _request_rows() -> list[tuple[str, str, str]]:
+    """The facts of http and tcp, by who has them."""
+    protocols = {name: [p for p, has in (("http", words.HTTP_FACTS), ("tcp", words.TCP_FACTS)) if name in has] for name in REQUEST}
+    rows = [(code(name), ", ".join(protocols[name]), REQUEST[name]) for name in (*words.HTTP_FACTS, *words.TCP_FACTS) if name in protocols]
+    header = (code("header:NAME"), "http", "a header of the request; `header: {NAME: globs}` is the same")
+    return [*dict.fromkeys(rows), header]
 
 
 def checks() -> str:
@@ -58,8 +80,11 @@ def checks() -> str:
         "`gurney/health/`",
         "A check asks a member; what it found is one of the outcome words, the same in status, metrics, log and `gurney explain`. Traffic counts "
         "with the same words.",
-        "## Kinds",
+        "## Kinds of DICOM",
         table(("kind", "what it does"), [(code(kind), KINDS[kind]) for kind in CHECKS]),
+        "## Kinds of HTTP and TCP",
+        "HAProxy makes these checks itself; `gurney status` shows its words of the last one beside the outcome.",
+        table(("kind", "what it does"), [(code(kind), PROXIED_KINDS[kind]) for kind in words.PROXY_CHECK_KINDS]),
         "## Outcomes",
         table(("word", "means", "effect"), [(code(word), effect.means, _effect(effect)) for word, effect in OUTCOMES.items()]),
         "*Full* is never *down*: a member that is full takes no new work until it has room and is not counted as failed.",
