@@ -15,6 +15,7 @@ from gurney.errors import AlreadyRunning, GurneyError
 from gurney.guard import privileges
 from gurney.guard.loop import READ, Loop
 from gurney.guard.server import Server
+from gurney.guard.store import Store
 from gurney.telemetry.log import Log
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -50,8 +51,10 @@ def _run(state: Path) -> None:
         loop.stop()
 
     loop.watch(wake.fileno(), READ, signalled)
-    server = Server(state, loop, log, faults.parse(os.environ.get("GURNEY_FAILPOINTS", "")))
+    store = Store(os.environ)
+    server = Server(state, loop, log, faults.parse(os.environ.get("GURNEY_FAILPOINTS", "")), store)
     log.info("guard.started", pid=os.getpid(), version=gurney.__version__, path=state, count=server.count)
+    store.ready()
     try:
         loop.run()
     finally:

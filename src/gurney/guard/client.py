@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -120,6 +121,18 @@ def start(state: Path, *, argv: Sequence[str] | None = None, seconds: float = ST
     return process is not None
 
 
+def attend(state: Path, *, seconds: float = START_SECONDS) -> bool:
+    """Wait for a guard that somebody else starts, a service manager. False, since none was started. Raises GuardRefused after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not alive(state):
+        if time.monotonic() >= deadline:
+            raise GuardRefused(
+                f"no guard answered within {seconds:g} s", hint="the guard is a service of its own: systemctl status gurney-guard"
+            )
+        time.sleep(0.02)
+    return False
+
+
 def alive(state: Path) -> bool:
     """Whether a guard answers here."""
     try:
@@ -138,12 +151,17 @@ def shutdown(state: Path, within: float = 10.0, *, argv: Sequence[str] | None = 
         if not (state / INTENTS).exists() and not locks.held(state / "lock", locks.GUARD):
             return False
         start(state, argv=argv)
-    Guard(state).shutdown(within)
-    deadline = time.monotonic() + START_SECONDS
-    while locks.held(state / "lock", locks.GUARD):  # the answer comes just before its end
-        if time.monotonic() >= deadline:
+    guard = Guard(state)
+    try:
+        pidfd = os.pidfd_open(guard.pid())
+    except ProcessLookupError:
+        return True
+    with os.fdopen(pidfd, "rb") as process:
+        guard.shutdown(within)
+        poll = select.poll()
+        poll.register(process, select.POLLIN)
+        if not poll.poll(START_SECONDS * 1000):  # the answer comes just before its end; a service manager may start the next one at once
             raise GuardRefused("the guard said that it ended, and has not")
-        time.sleep(0.01)
     return True
 
 

@@ -21,6 +21,7 @@ from gurney.guard.child import Child
 from gurney.guard.handover import Handover
 from gurney.guard.intents import Intent, Intents, terms_as_json
 from gurney.guard.loop import READ, Loop, Timer
+from gurney.guard.store import Store
 from gurney.net import messages
 from gurney.telemetry.log import Log
 
@@ -42,7 +43,9 @@ Waiter = Callable[[], None]
 class Kept:
     """One process the guard keeps. `sockets` are its listeners, `given` the names it has confirmed."""
 
-    def __init__(self, intent: Intent, sockets: dict[str, socket.socket], loop: Loop, intents: Intents, log: Log, faults: Faults) -> None:
+    def __init__(
+        self, intent: Intent, sockets: dict[str, socket.socket], loop: Loop, intents: Intents, store: Store, log: Log, faults: Faults
+    ) -> None:  # fmt: skip
         self.intent = intent
         self.sockets = sockets
         self.given: set[str] = set()
@@ -61,7 +64,7 @@ class Kept:
         self._left_over: list[int] = []
         self._settled: list[Waiter] = []
         self._ended: list[Waiter] = []
-        self._loop, self._intents, self._log, self._faults = loop, intents, log, faults
+        self._loop, self._intents, self._store, self._log, self._faults = loop, intents, store, log, faults
         self._handover = Handover(loop, intent.folder / "route.sock")
 
     # ---- asked from outside
@@ -145,6 +148,7 @@ class Kept:
         """Another intent for the same name, durable already, with its new listeners bound: hand over the difference, or start anew."""
         anew = restart or _made_of(intent) != _made_of(self.intent)
         self.sockets.update(fresh)
+        self._store.put(intent.name, fresh)
         self.intent = intent
         self.removed = set(self.sockets) - {one.name for one in intent.listeners}
         if self.child is None:
@@ -287,8 +291,13 @@ class Kept:
     # ---- its listeners
 
     def bind_missing(self) -> None:
-        """Bind what is wanted and nobody holds. Raises GuardRefused."""
-        self.sockets.update(addresses.bind_all(one for one in self.intent.listeners if one.name not in self.sockets))
+        """Take from the store, or bind, what is wanted and no process holds. Raises GuardRefused."""
+        for listener in self.intent.listeners:
+            if listener.name not in self.sockets and (sock := self._store.take(self.intent.name, listener)) is not None:
+                self.sockets[listener.name] = sock
+        fresh = addresses.bind_all(one for one in self.intent.listeners if one.name not in self.sockets)
+        self.sockets.update(fresh)
+        self._store.put(self.intent.name, fresh)
         self.handing_back = False
 
     def _look(self) -> None:
@@ -324,6 +333,7 @@ class Kept:
     def _close(self, names: set[str]) -> None:
         for name in names & set(self.sockets):
             self.sockets.pop(name).close()
+            self._store.drop(self.intent.name, name)
         self.given -= names
         self.removed -= names
         if names:
@@ -336,13 +346,18 @@ class Kept:
             self._handover.problem = "it handed back descriptors without their names"
             self._loop.after(BIND_AGAIN, self._look)
             return
+        wanted = {one.name: one for one in self.intent.listeners}
+        taken: dict[str, socket.socket] = {}
         for name, fd in zip(names, fds, strict=True):
-            if name in self.sockets:
-                os.close(fd)
-            else:
-                self.sockets[name] = socket.socket(fileno=fd)
-        self.given = set(names)
-        self.removed |= set(names) - {one.name for one in self.intent.listeners}
+            sock = _socket(fd)
+            if sock is not None and name not in self.sockets and (name not in wanted or addresses.is_of(sock, wanted[name])):
+                taken[name] = sock
+            elif sock is not None:
+                sock.close()
+        self.sockets.update(taken)
+        self._store.put(self.intent.name, taken)
+        self.given = set(names) & set(self.sockets)
+        self.removed |= self.given - set(wanted)
         self._log.info("listener.taken-back", name=self.intent.name, names=names, count=len(names))
         self._bind_rest()
 
@@ -359,6 +374,15 @@ class Kept:
 def _made_of(intent: Intent) -> tuple[object, ...]:
     """What a running process cannot be given: with another one of these it is started anew."""
     return intent.argv, intent.folder, replace(intent.terms, stop_signal="SIGTERM")
+
+
+def _socket(fd: int) -> socket.socket | None:
+    """What a process handed back, as a socket; what is none is closed: the process may be under another uid and is not trusted."""
+    try:
+        return socket.socket(fileno=fd)
+    except OSError:
+        os.close(fd)
+        return None
 
 
 def _drop(fds: Sequence[int]) -> None:

@@ -49,6 +49,18 @@ def bind(listener: Listener) -> socket.socket:
         raise GuardRefused(f"cannot listen on {listener.name}: {problem.strerror}", hint=_hint(problem, listener)) from problem
 
 
+def is_of(sock: socket.socket, listener: Listener) -> bool:
+    """Whether a socket that somebody handed us listens on the address of a listener."""
+    try:
+        name = sock.getsockname()
+        if sock.family not in (socket.AF_INET, socket.AF_INET6) or not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return False
+        host = ipaddress.ip_address(name[0])
+        return name[1] == listener.port and (host == ipaddress.ip_address(listener.host) if listener.host else host.is_unspecified)
+    except (OSError, ValueError):
+        return False
+
+
 def _listen(family: socket.AddressFamily, host: str, port: int, *, only_v6: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:

@@ -18,6 +18,7 @@ from gurney.guard import listeners as addresses
 from gurney.guard.intents import Intent, Intents, wanted
 from gurney.guard.kept import RESTART_WITHIN, Kept
 from gurney.guard.loop import READ, WRITE, Loop
+from gurney.guard.store import Store
 from gurney.net import messages
 from gurney.telemetry.log import Log
 
@@ -35,15 +36,17 @@ Answer = Callable[[Mapping[str, Any]], None]
 class Server:
     """The guard of one state folder; its caller holds the lock."""
 
-    def __init__(self, state: Path, loop: Loop, log: Log, faults: Faults | None = None) -> None:
+    def __init__(self, state: Path, loop: Loop, log: Log, faults: Faults | None = None, store: Store | None = None) -> None:
         """Adopts what lives and starts what does not. Raises StateUnusable, SocketsUnusable."""
         self._loop, self._log = loop, log
         self._faults = Faults() if faults is None else faults
         self._path = state / "guard.sock"
         self._intents = Intents(state / "guard.json")
+        self._store = Store({}) if store is None else store
         self._kept: dict[str, Kept] = {}
         self._sessions: dict[int, _Session] = {}
         self._leaving = False
+        self._store.keep((intent.name, one.name) for intent in self._intents.all() for one in intent.listeners)
         for intent in self._intents.all():
             self._take_up(intent)
         self._listener = messages.listen(self._path)
@@ -65,7 +68,7 @@ class Server:
             kept.leave()
 
     def _take_up(self, intent: Intent) -> None:
-        kept = self._kept[intent.name] = Kept(intent, {}, self._loop, self._intents, self._log, self._faults)
+        kept = self._kept[intent.name] = Kept(intent, {}, self._loop, self._intents, self._store, self._log, self._faults)
         child = children.adopt(intent)
         if child is not None:
             kept.adopt(child)
@@ -127,7 +130,7 @@ class Server:
         sockets = addresses.bind_all(intent.listeners)
         try:
             self._intents.put(intent)
-            kept = Kept(intent, sockets, self._loop, self._intents, self._log, self._faults)
+            kept = Kept(intent, sockets, self._loop, self._intents, self._store, self._log, self._faults)
             kept.start()
         except (GuardRefused, OSError):
             for sock in sockets.values():
@@ -135,6 +138,7 @@ class Server:
             self._intents.drop(intent.name)
             raise
         self._kept[intent.name] = kept
+        self._store.put(intent.name, sockets)
         for listener in intent.listeners:
             self._log.info("listener.bound", name=intent.name, listener=listener.name)
         answer({"ok": True, "pid": kept.report()["pid"], "started": True, "handed": not intent.listeners})
