@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gurney.balance import proxied
 from gurney.compile.haproxy import bundle, compiler
 from gurney.compile.haproxy.bundle import Bundle, dump, generation, load
 from gurney.compile.haproxy.frontends import listener_name
@@ -44,9 +45,7 @@ class Haproxy:
 
     def explain(self, content: bytes, service: str, facts: Mapping[str, str]) -> Mapping[str, Any]:
         """What the bundle alone says: every member up."""
-        from gurney.compile.haproxy.explain import explain
-
-        return explain(bundle.load(content).table, service, facts, {})
+        return proxied.explain(bundle.load(content).table, service, facts)
 
 
 TARGET: Target = Haproxy()

@@ -15,6 +15,7 @@ from gurney.compile.haproxy.tree import (
     Acl,
     Address,
     Call,
+    Cookie,
     Digest,
     File,
     Format,
@@ -27,8 +28,10 @@ from gurney.compile.haproxy.tree import (
     Listed,
     LogFields,
     Made,
+    MapKey,
     Milliseconds,
     Network,
+    Pattern,
     Quoted,
     Sample,
     Section,
@@ -74,6 +77,26 @@ def words(leaves: Iterable[Leaf]) -> str:
     if tainted.fault(text) is not None or any(sign in text for sign in ";<'\"\\#"):
         raise LocalError("a value cannot stand in a command of the runtime socket")
     return text
+
+
+def entry(leaf: Pattern | Network | Host | MapKey | Made) -> str:
+    """The key of a line of a value list or a map: one word, no quoting there."""
+    text = _entry(leaf)
+    if tainted.fault(text) is not None or not text or text[0] == "#" or " " in text:
+        raise LocalError("a value cannot stand in a value list")
+    return text
+
+
+def _entry(leaf: Pattern | Network | Host | MapKey | Made) -> str:
+    if isinstance(leaf, Pattern):
+        return leaf.entry
+    if not isinstance(leaf, MapKey):
+        return word(leaf)
+    if leaf.host is not None:
+        return f".{leaf.host.name}"
+    if leaf.made is None or leaf.path is None:
+        raise LocalError("a key of a map holds nothing")
+    return leaf.made.name + (leaf.path.path if leaf.path.path.endswith("/") else f"{leaf.path.path}/")
 
 
 def spell_duration(milliseconds: int) -> str:
@@ -134,7 +157,9 @@ def _format(leaf: Format) -> str:
 
 def _term(leaf: Term) -> str:
     words = ["!{" if leaf.negated else "{", _sample(leaf.sample), *[flag.word for flag in leaf.flags]]
-    if leaf.file is not None:
+    if leaf.operator is not None:
+        words += [leaf.operator.word, word(leaf.values[0])]
+    elif leaf.file is not None:
         words += ["-f", _file(leaf.file)]
     elif leaf.values:
         words += ["--", *[word(value) for value in leaf.values]]
@@ -162,6 +187,7 @@ _SPELLED: Mapping[type, Callable[[Any], str]] = {
     Made: lambda leaf: leaf.name,
     File: _file,
     Digest: lambda leaf: leaf.hex,
+    Cookie: lambda leaf: leaf.value,
     Quoted: lambda leaf: _quote(leaf.text),
     Sample: _sample,
     Format: _format,

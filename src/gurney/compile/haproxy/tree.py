@@ -11,6 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gurney.compile.haproxy import keywords, tainted
 from gurney.errors import LocalError
@@ -18,10 +19,9 @@ from gurney.errors import LocalError
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&*+.^_`|~-]{1,128}")  # RFC 9110 token without the apostrophe, which ends a quoted word
 _PATH = re.compile(r"/[A-Za-z0-9\-._~!$&()*+,;=:@/%?]*")  # RFC 3986 pchar without the apostrophe, a query may follow
-_MADE = re.compile(r"(?:fe|be|s|v|r|c|ca|crl|p|ck|gs)_[0-9a-f]{8,16}(?:_(?:panic|checks[0-9]{0,3}))?")
-_FILE = re.compile(
-    r"(?:maps|certificates|pages|lists)/(?:[a-z]+|(?:fe|be|v|r|c|ca|crl|p)_[0-9a-f]{8,16})(?:_[a-z0-9]+)*\.(?:map|list|pem|txt)"
-)
+_MADE = re.compile(r"(?:fe|be|s|v|r|h|c|ca|crl|p|gs)_[0-9a-f]{8}(?:_(?:panic|checks[0-9]{0,3}|method|path|host|network|h[0-9]{1,3}))?")
+_FILE = re.compile(r"(?:maps|certificates|pages|lists)/[a-z]{1,10}(?:_[0-9a-f]{8})?(?:_[a-z0-9]{1,16}){0,3}\.(?:map|list|pem|txt)")
+_PATTERN = re.compile(r"[!\"$-&(-~][!-&(-~]{0,2047}")  # an entry of a value list: no space, no apostrophe, `#` not first
 _DIGEST = re.compile(r"[0-9a-f]{16,64}")
 
 
@@ -163,6 +163,39 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True)
+class Pattern:
+    """An entry of a value list, made by `globs`."""
+
+    entry: str
+
+    def __post_init__(self) -> None:
+        _whole(_PATTERN, self.entry, "an entry of a value list")
+
+
+@dataclass(frozen=True, slots=True)
+class MapKey:
+    """The key of a map over places: a name made here and a path that ends with a slash, or a dot and the end of a host name."""
+
+    made: Made | None
+    host: Host | None = None
+    path: UrlPath | None = None
+
+    def __post_init__(self) -> None:
+        place = isinstance(self.made, Made) and isinstance(self.path, UrlPath) and self.host is None
+        _must(place or (self.made is None and isinstance(self.host, Host) and self.path is None), "a key of a map")
+
+
+@dataclass(frozen=True, slots=True)
+class Cookie:
+    """The opaque value that stands for a member in a cookie."""
+
+    value: str
+
+    def __post_init__(self) -> None:
+        _whole(_DIGEST, self.value, "the value of a cookie")
+
+
+@dataclass(frozen=True, slots=True)
 class Quoted:
     """Text, literally: written between single quotes, where HAProxy expands and escapes nothing. Not for log-format positions."""
 
@@ -226,17 +259,22 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One term of a condition: `{ SAMPLE flags -- values }`, with `!` before it when `negated`. `file` holds the values instead."""
+    """One term of a condition: `{ SAMPLE flags -- values }`, with `!` before it when `negated`. `file` holds the values instead.
+
+    `operator` and the one value after it compare whole numbers: `{ SAMPLE lt 0 }`.
+    """
 
     sample: Sample
     flags: tuple[Word, ...] = ()
     values: tuple[Value, ...] = ()
     file: File | None = None
     negated: bool = False
+    operator: Word | None = None
 
     def __post_init__(self) -> None:
         _must(isinstance(self.sample, Sample) and _all(self.flags, (Word,)) and _all(self.values, _VALUES), "a condition")
         _must(self.file is None or (isinstance(self.file, File) and not self.values), "a condition")
+        _must(self.operator is None or (isinstance(self.operator, Word) and len(self.values) == 1), "a condition")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,15 +289,15 @@ class Acl:
 
 
 Argument = Word | Int | Milliseconds | Host | Header | Made | File | Quoted
-Value = Word | Int | Made | Host | Network | Quoted | Digest
+Value = Word | Int | Made | Host | Network | Digest
 Leaf = (
-    Word | Int | Milliseconds | Address | Host | HostPort | Network | Header | UrlPath | Made | File | Digest
-    | Quoted | Sample | Format | LogFields | Listed | Term | Acl
+    Word | Int | Milliseconds | Address | Host | HostPort | Network | Header | UrlPath | Made | File | Digest | Cookie
+    | Pattern | MapKey | Quoted | Sample | Format | LogFields | Listed | Term | Acl
 )  # fmt: skip
 _ARGUMENTS = (Word, Int, Milliseconds, Host, Header, Made, File, Quoted)
-_VALUES = (Word, Int, Made, Host, Network, Quoted, Digest)
+_VALUES = (Word, Int, Made, Host, Network, Digest)
 LEAVES: tuple[type, ...] = (
-    Word, Int, Milliseconds, Address, Host, HostPort, Network, Header, UrlPath, Made, File, Digest,
+    Word, Int, Milliseconds, Address, Host, HostPort, Network, Header, UrlPath, Made, File, Digest, Cookie,
     Quoted, Sample, Format, LogFields, Listed, Term, Acl,
 )  # fmt: skip
 
@@ -291,6 +329,7 @@ class Section:
         _must(isinstance(self.head, Line) and _all(self.lines, (Line,)), "a section")
 
 
+@lru_cache(maxsize=1024)  # a bounded memo of a pure function: the texts stand in the program
 def words(text: str) -> tuple[Word, ...]:
     """The words of a phrase of the grammar: `words("timeout client")`. For texts that stand in the program itself."""
     return tuple(Word(word) for word in text.split(" "))
