@@ -61,6 +61,7 @@ class Wish:
     line: Callable[[str], None]
     talk: Callable[[str], None]
     folder: Path | None = None
+    wait: bool = False  # the guard is somebody else's, a unit of its own, and only waited for
 
 
 def main(wish: Wish) -> int:
@@ -151,7 +152,7 @@ class _Process:
             self._waker.send(b"\0")
 
     def _start_guard(self) -> bool:
-        return guard.start(self._folder.path)
+        return guard.attend(self._folder.path) if self._wish.wait else guard.start(self._folder.path)
 
     def _remember(self) -> None:
         """What runs under the guard, by engine."""

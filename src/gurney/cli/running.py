@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,11 +15,21 @@ if TYPE_CHECKING:
     from gurney.api.client import Client
 
 
+class GuardWord(StrEnum):
+    """Whose the guard is."""
+
+    START = "start"
+    WAIT = "wait"
+
+
 def up(
     file: Annotated[
         str | None, typer.Argument(metavar="[FILE]", help="A new revision if it differs from the newest; without it: the newest.")
     ] = None,
     node: NodeOption = None,
+    guard: Annotated[
+        GuardWord, typer.Option("--guard", help="start: one is started where none lives; wait: it is a service of its own.")
+    ] = GuardWord.START,
     state: StateOption = None,
 ) -> None:
     """Run, in the foreground.
@@ -28,9 +39,9 @@ def up(
     from gurney.app.control import Wish, main
 
     text, name = document(file) if file is not None else (None, "gurney.yaml")
-    raise typer.Exit(
-        main(Wish(state_folder(state), text, name, node, terminal.line, terminal.talk, folder_of(file) if file is not None else None))
-    )
+    place = folder_of(file) if file is not None else None
+    wish = Wish(state_folder(state), text, name, node, terminal.line, terminal.talk, place, wait=guard is GuardWord.WAIT)
+    raise typer.Exit(main(wish))
 
 
 def down(state: StateOption = None) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from gurney.control.conditions import ENGINE_RESTARTED, GUARD_RESTARTED, Condition
 from gurney.control.control import Control
+from gurney.control.renewal import Renewal
 from gurney.control.report import status
 from gurney.control.standing import of_engines
 from gurney.engines.engine import Keeper, Observed, Process
@@ -35,6 +36,7 @@ class Watch:
         self._ticks = 0
         self._troubled = ""
         self._connection: socket.socket | None = None
+        self._renewal = Renewal(control)
         self.ended = False
 
     def tick(self) -> None:
@@ -43,6 +45,7 @@ class Watch:
         try:
             self.guard()
             self._control.expire()
+            self._renewal.look()
             self.look()
             if self._ticks % RETRY_TICKS == 0:
                 self._differences()
@@ -69,7 +72,7 @@ class Watch:
             with self._control.changing:
                 if self.ended:
                     return ()
-                self._tell("the guard is gone: starting the next one")
+                self._tell("the guard is gone: seeing to the next one")
                 self._control.journal.guard("gone")
                 self._start_guard()
                 self._control.keep()
