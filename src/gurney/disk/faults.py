@@ -19,7 +19,8 @@ POINTS = frozenset(
     session.accepted frame.middle frame.whole object.middle object.last_pdv object.written object.synced object.folder_synced
     group.begun group.committed answer.half answer.sent release.sent lease.committed delivery.first_byte delivery.sent delivery.answered
     sent.committed checkpoint.before checkpoint.after mark.renamed purge.row_deleted purge.unlinked ballast.freed recover.opened
-    recover.swept config.rendered config.validated config.renamed config.reloaded config.confirmed intent.written process.started
+    recover.swept config.rendered config.validated config.renamed config.reloaded config.confirmed runtime.said
+    intent.written process.started
     """.split()
 )
 """Every name there is; the last two are the guard's: an intent is durable, its process runs but its pid is not yet written."""

@@ -147,13 +147,26 @@ def test_a_leaving_member_that_is_wanted_again_is_made_anew() -> None:
     both, one = bundle({"a": Member(1), "b": Member(2)}, twin=False), bundle({"b": Member(2)}, twin=False)
     worker = fresh(both)
     worker.servers["be_web"]["s_a"].connections = 1
-    mended(worker, one)
+    mended(worker, one)  # nobody knows with which options it was made
     (back,) = servers.differences(worker.look(), both)
     assert back.replaces and back.text == "member web/a is leaving"
     assert not back.commands[0].did(worker.do(back.commands[0])), "its connections hold it"
     worker.servers["be_web"]["s_a"].connections = 0
     mended(worker, both)
     assert texts(worker, both) == []
+
+
+def test_a_leaving_member_of_the_same_options_comes_back_with_its_connections() -> None:
+    both, one = bundle({"a": Member(1), "b": Member(2)}, twin=False), bundle({"b": Member(2)}, twin=False)
+    worker = fresh(both)
+    worker.servers["be_web"]["s_a"].connections = 1
+    for difference in servers.differences(worker.look(), one, before=both):
+        for command in difference.commands:
+            assert command.did(worker.do(command))
+    assert [one.server for one in servers.leaving(worker.look(), one)] == ["s_a"]
+    mended(worker, bundle({"a": Member(3, weight=9), "b": Member(2)}, twin=False))
+    back = worker.servers["be_web"]["s_a"]
+    assert (back.connections, back.weight, back.maxconn, back.maintenance, back.addr) == (1, 9, 10, False, "127.0.0.1:3")
 
 
 def test_members_given_by_name_are_left_to_a_reload() -> None:

@@ -26,17 +26,20 @@ class ReloadNeeded(EngineRefused):
     """The runtime socket cannot do this; a reload can. Nothing was harmed."""
 
 
-def apply_changes(folder: Path, wanted: Bundle, hit: Callable[[str], object] = lambda point: None) -> tuple[str, ...]:
+def apply_changes(
+    folder: Path, wanted: Bundle, hit: Callable[[str], object] = lambda point: None, *, before: Bundle | None = None
+) -> tuple[str, ...]:
     """What runs becomes `wanted`; what was done, in words. `folder`: HAProxy's working folder, where `wanted` is published.
 
-    `hit` is told of the crash point `runtime.said` after each group of commands. Raises `ReloadNeeded` when it cannot be done at run time,
+    `hit` is told of the crash point `runtime.said` after each group of commands. `before`: the bundle served until now, only so that a
+    member that goes may come back while it still has connections. Raises `ReloadNeeded` when it cannot be done at run time,
     `EngineRefused` when HAProxy refuses, `NotRunning`.
     """
     runtime = Runtime(folder)
     running = runtime.look()
     if running.shape != wanted.shape:
         raise ReloadNeeded("HAProxy serves another shape than the one that is to be changed")
-    found = servers.differences(running, wanted)
+    found = servers.differences(running, wanted, before)
     for one in found:
         if not one.commands:
             raise ReloadNeeded(f"{one.text}: only a reload mends that")

@@ -5,12 +5,14 @@ comparing again. What HAProxy 2.8.25 does, tried:
 - `add server` leaves it in maintenance without checks. `enable health` comes before `state ready`: then it counts as up and one failed
   check takes it out; the other way round its checks begin in an odd state (`UP -1/3`).
 - `del server` wants maintenance and no connection, an idle one included; those HAProxy closes within seconds (pool-purge-delay). Until
-  then the server is *leaving*: in maintenance, weight 0, maxconn 1. That mark tells it from a disabled member, whoever looks.
+  then the server is *leaving*: in maintenance with weight 0 and a mark in its maxconn, which tells it from a disabled member whoever
+  looks, and with which options it was made, so that it can come back while it still has connections.
 - A server's options cannot be changed nor read back: a member whose options differ needs a reload.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from gurney.engines.haproxy.running import Row, Running
 from gurney.errors import InputRefused
 
 ADD, SET, OUT, REMOVE = range(4)  # in this order: make before break
-LEAVING_MAXCONN = 1
+_MARK = 1 << 30  # as maxconn: no limit anybody sets; more than that is the digest of the options
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +54,10 @@ class Leaving:
     sessions: int
 
 
-def differences(running: Running, bundle: Bundle) -> tuple[Difference, ...]:
-    """What differs, in the order in which it is to be mended."""
+def differences(running: Running, bundle: Bundle, before: Bundle | None = None) -> tuple[Difference, ...]:
+    """What differs, in the order in which it is to be mended. `before`: the bundle that knows the options of what goes, if there is one."""
     found: list[Difference] = []
+    known = {(backend.name, server.name): server for backend in (before.backends if before else ()) for server in backend.servers}
     for backend in bundle.backends:
         rows = running.servers.get(backend.name)
         if rows is None:
@@ -63,7 +66,7 @@ def differences(running: Running, bundle: Bundle) -> tuple[Difference, ...]:
         for server in backend.servers:
             row = rows.get(server.name)
             found += [_missing(backend, server)] if row is None else _differing(backend, server, row)
-        found += _foreign(backend, rows)
+        found += _foreign(backend, rows, known)
     return tuple(sorted(found, key=lambda one: one.order))
 
 
@@ -95,7 +98,15 @@ def out(row: Row) -> bool:
 
 def marked(row: Row) -> bool:
     """Whether it was taken out by us for good. A server that is just being added is in maintenance too, and without the mark."""
-    return out(row) and row.uweight == "0" and row.slim == str(LEAVING_MAXCONN)
+    return out(row) and row.uweight == "0" and row.number("slim") >= _MARK
+
+
+def mark(server: Server | None) -> int:
+    """The maxconn of a leaving server: which options it has; without them none that any server has."""
+    made = options(server) if server is not None else None
+    if made is None:
+        return _MARK
+    return _MARK + 1 + int.from_bytes(hashlib.sha256(repr(made).encode()).digest()[:3])
 
 
 def reload_reason(before: Bundle, after: Bundle) -> str | None:
@@ -166,8 +177,8 @@ def _added(backend: Backend, server: Server) -> tuple[Command, ...]:
 
 def _differing(backend: Backend, server: Server, row: Row) -> Iterator[Difference]:
     at = (backend.name, server.name)
-    if marked(row) and not _as_left(server):
-        # It was leaving and is wanted again, perhaps with other options: a new one takes its name, if it is free by now.
+    if marked(row) and row.number("slim") != mark(server):
+        # It was leaving and is wanted again with other options: a new one takes its name, if it is free by now.
         text = f"member {server.member} is leaving"
         mended = (commands.on_server(Verb.DELETE, *at), *_added(backend, server)) if _missing(backend, server).commands else ()
         yield Difference(text, f"{server.member} added", ADD, mended, replaces=True)
@@ -204,13 +215,13 @@ def _standing(at: tuple[str, str], server: Server, row: Row) -> Iterator[Differe
         yield Difference(f"member {server.member} was set to drain by hand", f"{server.member} enabled", SET, (ready,))
 
 
-def _foreign(backend: Backend, rows: Mapping[str, Row]) -> Iterator[Difference]:
+def _foreign(backend: Backend, rows: Mapping[str, Row], before: Mapping[tuple[str, str], Server]) -> Iterator[Difference]:
     known = {server.name for server in backend.servers}
     for name, row in rows.items():
         if name not in known and not marked(row):
             commanded = (
                 commands.on_server(Verb.WEIGHT, backend.name, name, 0),
-                commands.on_server(Verb.MAXCONN, backend.name, name, LEAVING_MAXCONN),
+                commands.on_server(Verb.MAXCONN, backend.name, name, mark(before.get((backend.name, name)))),
                 commands.on_server(Verb.MAINTENANCE, backend.name, name),
             )
             text = f"pool '{backend.pool}' has a member at {row.addr or 'no address'} ({backend.name}/{name}) that is not in the document"
@@ -224,11 +235,6 @@ def _maxconn(at: tuple[str, str], server: Server) -> Command:
 
 def _weighed(server: Server) -> str:
     return f"{server.member} drains" if server.weight == 0 else f"{server.member} weight {server.weight}"
-
-
-def _as_left(server: Server) -> bool:
-    """Whether the document wants exactly what a leaving server looks like: then it is no leaving one."""
-    return server.disabled and server.weight == 0 and server.maxconn == LEAVING_MAXCONN
 
 
 def _checked(server: Server) -> bool:
