@@ -35,14 +35,14 @@ check: setup ## ruff, mypy --strict, import order, layout of files
 	$(PYTEST) -q tests/layout || status=1; \
 	exit $$status
 
-live: setup peers ## real programs on loopback, each test with its counts: make live ONLY=dicom | dicom-17 | reliability
-	@$(PYTEST) -q -s -m live -k "$$($(PYTHON_BIN) -m tools.selection live $(ONLY))" tests/live
+live: setup peers ## real programs on loopback, each test with its counts: make live ONLY=dicom | dicom-17 | http | http-15 | reliability
+	@GURNEY_COUNTS=$${GURNEY_COUNTS:-live} $(PYTEST) -q -s -m live -k "$$($(PYTHON_BIN) -m tools.selection live $(ONLY))" tests/live
 
 golden: setup ## documents against the exact engine files and the exact diagnostics
 	@$(PYTEST) -q tests/golden tests/refused
 
-bench: setup peers ## objects a second through Gurney beside HAProxy, in one run, as a ratio
-	@$(PYTHON_BIN) -m bench
+bench: setup peers ## Gurney beside HAProxy in one run, as a ratio: make bench ONLY=dicom | http
+	@$(PYTHON_BIN) -m bench $(ONLY)
 
 docs: setup ## docs/reference from the code, then every test of the documentation
 	@$(PYTHON_BIN) -m tools.reference

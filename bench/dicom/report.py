@@ -1,8 +1,9 @@
-"""The one place for `make bench`: objects a second through Gurney beside HAProxy, in one run, as a ratio; a Markdown table on stdout."""
+"""The one place for what `make bench ONLY=dicom` says: objects a second through Gurney beside HAProxy, as a ratio; a Markdown table."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -77,7 +78,7 @@ def profile(args: argparse.Namespace) -> list[str]:
     lines: list[str] = []
     for cell in cells(args):
         account: dict[str, Any] = {}
-        if args.only not in cell.title:
+        if args.cell not in cell.title:
             continue
         figure = measure("gurney", cell, account)
         count = account["objects"]
@@ -91,29 +92,25 @@ def profile(args: argparse.Namespace) -> list[str]:
     return lines
 
 
-def main() -> int:
+def as_json(results: list[Result], paths: list[str]) -> dict[str, Any]:
+    """Every figure by cell, round and path; null where it is void."""
+    return {r.cell.title: {p: [None if f is None else vars(f) for f in r.rounds[p]] for p in paths} for r in results}
+
+
+def main(args: argparse.Namespace) -> int:
     """Exit status 1 when any figure is void."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description="objects a second through Gurney beside HAProxy TCP")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--large", action="store_true", help="also 32 MB and 16 associations")
-    parser.add_argument("--pdu", type=int, default=16384, help="maximum PDU length the receiver advertises")
-    parser.add_argument("--paths", default=",".join(PATHS))
-    parser.add_argument("--only", default="", help="cells whose title holds this text")
-    parser.add_argument("--profile", action="store_true", help="where the route process spends its time, instead of figures")
-    args = parser.parse_args()
     if args.profile:
         print("\n".join(profile(args)))
         return 0
-    paths = args.paths.split(",")
+    paths = args.paths.split(",") if args.paths else list(PATHS)
     above = head(args)
-    results = [run(cell, paths, args.rounds, say) for cell in cells(args) if args.only in cell.title]
+    results = [run(cell, paths, args.rounds, say) for cell in cells(args) if args.cell in cell.title]
+    faults = [f for r in results for f in r.faults]
+    if args.json:
+        print(json.dumps({"cells": as_json(results, paths), "faults": faults}))
+        return 1 if faults else 0
     print("\n".join([*above, *table(results, paths)]))
     print("\n".join(["", *weak(results, paths)]))
-    faults = [f for r in results for f in r.faults]
     for fault in faults:
         print(f"- void: {fault}")
     return 1 if faults else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,21 @@ from .wait import until
 class Gurney:
     """A running Gurney. `verb` runs any verb against its state; `close` stops all of it and fails on what is left."""
 
-    def __init__(self, folder: Path, document: str, name: str = "g", ready: float = 40) -> None:
-        self.folder, self.name = folder, name
+    def __init__(self, folder: Path, document: str, name: str = "g", ready: float = 40, before: Sequence[str] = ()) -> None:
+        self.folder, self.name, self.before = folder, name, list(before)  # `before`: words in front of every `gurney up`
         self.state = folder / f"{name}-state"
         self.file = folder / f"{name}.yaml"
         self.number = 0
         self.file.write_text(document)
         self.up(ready)
 
-    def up(self, ready: float = 40, with_file: bool = True) -> None:
+    def up(self, ready: float = 40, with_file: bool = True, failpoints: str = "") -> None:
         """Start the control process (and the guard, if none) and wait for its `ready` line."""
         self.number += 1
-        argv = [sys.executable, "-m", "gurney", "up", *([str(self.file)] if with_file else []), "--state", str(self.state)]
-        self.control = Child(argv, self.folder, f"{self.name}-up-{self.number}")
+        file = [str(self.file)] if with_file else []
+        argv = [*self.before, sys.executable, "-m", "gurney", "up", *file, "--state", str(self.state)]
+        env = environment(GURNEY_FAILPOINTS=failpoints) if failpoints else None
+        self.control = Child(argv, self.folder, f"{self.name}-up-{self.number}", env)
         until(self._ready, ready, f"gurney up prints ready; {self.control.log}")
 
     def _ready(self) -> bool:

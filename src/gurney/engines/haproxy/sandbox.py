@@ -35,7 +35,7 @@ Judge = Callable[[Mapping[str, str]], tuple[str, ...]]
 
 _FORBIDDEN = re.compile(
     r"lua-.*|external-check|insecure-.*|program|ssl-engine|ssl-provider.*|setenv|presetenv|resetenv|unsetenv|fcgi-app"
-    r"|accept-unsafe-violations.*|accept-invalid-http-.*|h1-accept-payload.*|\\..*|quic.*|errorfile|errorfiles|.*json_query.*|/.*"
+    r"|accept-unsafe-violations.*|accept-invalid-http-.*|h1-accept-payload.*|\\..*|quic.*|errorfile|errorfiles|.*json_query.*|/(?:etc|proc|root|home|var|tmp|dev|sys|usr|run)/.*"
 )
 
 

@@ -70,12 +70,7 @@ class Crowd:
         while not self.finished():
             source = (g.sources[index % len(g.sources)], 0) if g.sources else None
             try:
-                s = socket.socket()
-                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                s.setblocking(False)
-                if source is not None:
-                    s.bind(source)
-                caller = await self._connect(s, cookies, last)
+                caller = await self._connect(source, cookies, last)
             except ConnectionRefusedError as e:
                 self.error("refused", str(e))
                 await asyncio.sleep(0.02)
@@ -94,20 +89,13 @@ class Crowd:
             self.tally.opened += 1
             await caller.ended
 
-    async def _connect(self, s: socket.socket, cookies: dict[str, str], last: list[str]) -> Caller:
-        loop = asyncio.get_running_loop()
-        g = self.group
-        try:
-            async with asyncio.timeout(g.timeout):
-                await loop.sock_connect(s, ("127.0.0.1", g.port))
-                name = g.host if self.context is not None else None
-                _, caller = await loop.create_connection(
-                    lambda: KINDS[g.kind](self, cookies, last), sock=s, ssl=self.context, server_hostname=name
-                )
-                return caller
-        except BaseException:
-            s.close()
-            raise
+    async def _connect(self, source: tuple[str, int] | None, cookies: dict[str, str], last: list[str]) -> Caller:
+        loop, g = asyncio.get_running_loop(), self.group
+        name = g.host if self.context is not None else None
+        make = lambda: KINDS[g.kind](self, cookies, last)  # noqa: E731
+        async with asyncio.timeout(g.timeout):
+            _, caller = await loop.create_connection(make, "127.0.0.1", g.port, ssl=self.context, server_hostname=name, local_addr=source)
+        return caller
 
 
 class Caller(asyncio.Protocol):
@@ -125,6 +113,9 @@ class Caller(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
+        s = self.transport.get_extra_info("socket")
+        if s is not None:
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.crowd.callers.add(self)
         self.ask()
 

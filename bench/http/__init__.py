@@ -1,0 +1,1 @@
+"""HTTP through what Gurney compiles beside files written by hand."""
