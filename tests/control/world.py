@@ -18,6 +18,7 @@ from gurney.state.last_good import LastGood
 from gurney.state.overrides import Overrides
 from gurney.state.revisions import Revisions
 from gurney.telemetry.log import Log
+from tests.control.proxy import FakeProxy, Machine
 from tests.engines.fakes import FakeKeeper
 
 
@@ -43,6 +44,20 @@ SECOND = """
     pools:
       archive: [B1@10.0.1.1:104]
 """
+WEB = """
+  web:
+    services:
+      portal: {protocol: http, listen: LISTEN, accept_from: [10.0.0.0/8]TLS}
+    pools:
+      portal: {members: {web-1: {address: "10.0.2.1:8080", weight: WEIGHT}, web-2: "10.0.2.2:8080"}}
+"""
+
+
+def web(listen: str = "8080", weight: int = 100, tls: str = "", name: str = "web") -> str:
+    """A further application for `document`: a portal."""
+    text = WEB.replace("LISTEN", listen).replace("WEIGHT", str(weight)).replace("TLS", f", tls: {{{tls}}}" if tls else "")
+    return text.replace("web:", f"{name}:", 1)
+
 
 BAD = "gurney: 1\napplications:\n  pacs:\n    services:\n      store: {protocol: dicom, listen: 11112}\n    pools: {}\n"
 
@@ -57,6 +72,7 @@ class World:
     told: list[str] = field(default_factory=list)
     guards: int = 0
     faults: Faults = field(default_factory=Faults)
+    machine: Machine = field(default_factory=Machine)
 
     def __post_init__(self) -> None:
         self.folder = Folder(self.path)
@@ -70,8 +86,13 @@ class World:
             Revisions(self.database), Overrides(self.database), LastGood(self.database), Certificates(self.folder.certificates)
         )
         self.log = Log(self.folder.control_log, strict=True)
+        self.proxy = FakeProxy(self.machine)
         self.control = Control(
-            memory=self.memory, engines=engines(ground), journal=Journal(self.log), clock=lambda: self.now, progress=self.told.append
+            memory=self.memory,
+            engines={**engines(ground), "haproxy": self.proxy},
+            journal=Journal(self.log),
+            clock=lambda: self.now,
+            progress=self.told.append,
         )
         self.watch = Watch(self.control, self.keeper, self._start_guard, self.told.append)
 
@@ -83,10 +104,11 @@ class World:
         self.database.close()
         self.log.close()
         self._open()
-        self.control.remember({(name, "route"): True for name in self.keeper.routes})
+        routes = {(name, "route"): True for name in self.keeper.routes}
+        self.control.remember({**routes, **{(name, "haproxy"): True for name in self.machine.running}})
 
     def apply(self, text: str, **how: float) -> dict[str, object]:
-        return self.control.apply(text, "gurney.yaml", who="me", **how)  # type: ignore[arg-type]
+        return self.control.apply(text, "gurney.yaml", who="me", folder=self.path, **how)  # type: ignore[arg-type]
 
     def codes(self) -> list[str]:
         return [one["code"] for one in self.watch.status()["conditions"]]

@@ -10,25 +10,35 @@ from typing import Any
 
 ACCEPTS_EVERYONE = "AcceptsEveryone"
 APPLY_FAILED = "ApplyFailed"
+CERTIFICATE_CHANGED = "CertificateChanged"
+CERTIFICATE_EXPIRED = "CertificateExpired"
+CERTIFICATE_EXPIRES = "CertificateExpires"
 CHECK_IS_WEAK = "CheckIsWeak"
 CONFIRM_PENDING = "ConfirmPending"
 ENGINE_RESTARTED = "EngineRestarted"
 ENGINE_SILENT = "EngineSilent"
 GUARD_RESTARTED = "GuardRestarted"
 MEMBER_DOWN = "MemberDown"
+OLD_PROCESSES = "OldProcesses"
 OVERRIDE_UNUSED = "OverrideUnused"
+PLAIN_LISTENER = "PlainListener"
 POOL_DOWN = "PoolDown"
 
 MEANINGS: Mapping[str, str] = {
     ACCEPTS_EVERYONE: "a service has no accept_from: whoever reaches its port may send",
     APPLY_FAILED: "an engine did not take or not confirm what it was given; the last good configuration serves",
+    CERTIFICATE_CHANGED: "a file the document names is not what it was, and what lies there is not taken up",
+    CERTIFICATE_EXPIRED: "a certificate, authority or revocation list has ended; who verifies refuses it",
+    CERTIFICATE_EXPIRES: "a certificate or authority ends within 30 days",
     CHECK_IS_WEAK: "a member is checked by connecting only, which a hung program survives",
     CONFIRM_PENDING: "a revision was applied with --confirm and is undone unless it is confirmed",
     ENGINE_RESTARTED: "a process ended by itself and the guard started it again; shown for 15 minutes",
     ENGINE_SILENT: "a process does not answer on its socket",
     GUARD_RESTARTED: "the guard ended and the next one took over; shown for 15 minutes",
     MEMBER_DOWN: "a member is down",
+    OLD_PROCESSES: "processes of before a reload still carry sessions; with 4 of them the next reload waits",
     OVERRIDE_UNUSED: "an override names a member that the document does not have",
+    PLAIN_LISTENER: "a service of http or tcp has neither tls nor accept_from: whoever reaches its port is served, in clear",
     POOL_DOWN: "no member of a pool is up",
 }
 

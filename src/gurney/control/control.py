@@ -257,6 +257,10 @@ class Control:
         """The name of the process of this engine of this application."""
         return self.engines[key[1]].process(key[0])
 
+    def known_files(self) -> frozenset[str]:
+        """The digests of all files that one of the kept revisions held."""
+        return self._memory.revisions.needed()
+
     def revisions(self) -> list[dict[str, Any]]:
         """The newest revisions, newest first, without their texts."""
         return [revision.as_json() for revision in self._memory.revisions.recent()]

@@ -7,17 +7,23 @@ from typing import Any
 
 from gurney.config.document import Document
 from gurney.config.overrides import Override
+from gurney.config.proxied import ProxyPool
 from gurney.control.conditions import (
     ACCEPTS_EVERYONE,
     CHECK_IS_WEAK,
     ENGINE_SILENT,
     MEMBER_DOWN,
+    OLD_PROCESSES,
     OVERRIDE_UNUSED,
+    PLAIN_LISTENER,
     POOL_DOWN,
     Condition,
 )
+from gurney.control.decide import pools_of
 from gurney.engines.engine import Observed
 from gurney.plan.steps import Key
+
+MANY_OLD = 3  # with 4 the next reload waits (reliability §4.2)
 
 
 def of_document(document: Document, overrides: Mapping[str, Override]) -> Iterator[Condition]:
@@ -27,11 +33,16 @@ def of_document(document: Document, overrides: Mapping[str, Override]) -> Iterat
         for service in application.services.values():
             if not service.accept_from:
                 yield Condition(ACCEPTS_EVERYONE, "no accept_from: whoever reaches the port may send", f"{application.name}/{service.name}")
-        for pool in application.pools.values():
+        for proxied in application.proxied.values():
+            if proxied.tls is None and not proxied.accept_from:
+                yield Condition(
+                    PLAIN_LISTENER, "neither tls nor accept_from: whoever reaches the port is served", f"{application.name}/{proxied.name}"
+                )
+        for pool in pools_of(application):
             for member in pool.members.values():
                 object_ = f"{application.name}/{pool.name}/{member.name}"
                 members.add(object_)
-                if member.check.kind == "tcp":
+                if member.check.kind == "tcp" and not (isinstance(pool, ProxyPool) and pool.protocol == "tcp"):
                     yield Condition(CHECK_IS_WEAK, "checked by connecting only (tcp): a hung program survives that", object_)
     for override in overrides.values():
         if override.object not in members:
@@ -56,6 +67,15 @@ def of_engines(observed: Mapping[Key, Observed], process: Callable[[Key], str]) 
                     up += 1
             if not up:
                 yield Condition(POOL_DOWN, "no member is up", f"{application}/{name}")
+        yield from _of_workers(seen.status, process(key))
+
+
+def _of_workers(status: Mapping[str, Any], name: str) -> Iterator[Condition]:
+    workers = status.get("workers")
+    old = workers.get("old") if isinstance(workers, Mapping) else None
+    if isinstance(old, list) and len(old) >= MANY_OLD:
+        sessions = sum(one["sessions"] for one in old if isinstance(one, Mapping) and isinstance(one.get("sessions"), int))
+        yield Condition(OLD_PROCESSES, f"{len(old)} processes of before still carry {sessions} sessions", name)
 
 
 def _mappings(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
