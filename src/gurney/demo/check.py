@@ -7,7 +7,7 @@ import threading
 import time
 
 from gurney.demo.account import Balance, Journals, balance
-from gurney.demo.changes import PACS, PORTAL
+from gurney.demo.changes import PACS, PORTAL, Change
 from gurney.demo.hospital import Hospital
 from gurney.demo.waiting import listens, until
 
@@ -15,7 +15,7 @@ ASSOCIATIONS = 4
 STUDIES = 24
 RATE = 15.0  # objects a second and association: the kills and the changed documents come while studies are being sent
 BOUND = 100.0  # seconds for all objects
-KILL_AT, RESTART_AT, APPLY_AT = 0.15, 0.30, 0.45  # shares of all objects
+KILL_AT, RESTART_AT, APPLY_AT = 0.10, 0.25, 0.40  # shares of all objects
 OBJECTS = 624  # of 24 studies, studies.KINDS in turn
 SEEN = 50  # requests of visitors between two acts: each act is seen by some
 DRAINED = "portal/portal/portal-1"
@@ -45,6 +45,7 @@ class Check:
         self._acked(RESTART_AT)
         self._start(victim, "portal-1")
         self._acked(APPLY_AT)
+        self._apply(PACS)
         self._control()
         self._changes()
         self._rest()
@@ -92,16 +93,17 @@ class Check:
         self.hospital.up()
         say(f"gurney up again: {self._so_far()}")
 
+    def _apply(self, change: Change) -> None:
+        self.hospital.apply(change.make(self.hospital.document))
+        say(f"a changed document applied ({change.what}): {self._so_far()}")
+
     def _changes(self) -> None:
-        """Five changes of the portal and one of the archives, one after the other."""
+        """Five changes of the portal, one after the other, each of another kind."""
         hospital = self.hospital
-        hospital.apply(PACS.make(hospital.document))
-        say(f"a changed document applied ({PACS.what}): {self._so_far()}")
         hospital.gurney.verb("drain", DRAINED, "--for", "3s", "--why", "the demo")
         say(f"{DRAINED} drained for 3 s: {self._so_far()}")
         for change in PORTAL:
-            hospital.apply(change.make(hospital.document))
-            say(f"a changed document applied ({change.what}): {self._so_far()}")
+            self._apply(change)
         until(lambda: listens(hospital.ports["further"]), 5, "the portal's second port is listened on")
         until(lambda: hospital.visits.members["portal-3"] > 0, 10, "the third member is visited")
 

@@ -236,7 +236,7 @@ class Screen:
 
     def _conditions(self, most: int) -> list[Text]:
         found = (self.status or {}).get("conditions", [])
-        lines = [f"{one.get('code')} {one.get('object')}: {one.get('reason')}" for one in found]
+        lines = [f"{one.get('code')} {one.get('object') or ''}".rstrip() + f": {one.get('reason')}" for one in found]
         if len(lines) > most:
             lines = [*lines[: most - 1], f"… {len(lines) - most + 1} conditions more: gurney status"]
         return [_line(one, "yellow") for one in lines]
