@@ -6,11 +6,14 @@ is taken for what its keys look like.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 
-from gurney.config import keys, words
+from gurney.config import keys, limits, words
+from gurney.config.faults import printable
 from gurney.config.tree import Entries, Items, Node, Scalar
 
+_KNOWN = (*words.PROTOCOLS, *words.PROTOCOLS_LATER)
 Leads = dict[str, dict[str, str]]  # pool -> protocol -> who leads to it, in words
 
 
@@ -22,25 +25,38 @@ def child(node: Node | None, name: str) -> Node | None:
 
 
 def protocol_of(node: Node | None) -> str:
-    """The protocol a service is read as: the word it names, also of a later version, else the one its keys look like."""
+    """The protocol a service is read as: the word it names, also of a later version, else the nearest, else what its keys look like."""
     found = child(node, "protocol")
-    if isinstance(found, Scalar) and found.sound and found.text in (*words.PROTOCOLS, *words.PROTOCOLS_LATER):
-        return found.text
-    return _looks_like(node, "service", words.PROTOCOLS)
+    named = found.text if isinstance(found, Scalar) and found.sound else ""
+    if named in _KNOWN:
+        return named
+    near = difflib.get_close_matches(named.lower(), words.PROTOCOLS, n=1) if len(named) <= limits.SHOWN_CHARACTERS else []
+    return near[0] if near else _looks_like(node, "service", words.PROTOCOLS)
 
 
 def leads(services: Node | None, pools: Node | None) -> Leads:
-    """Who leads to each pool that a service names; `later` stands for all protocols of a later version."""
+    """Who leads to each pool that a service names; `later` stands for all protocols of a later version.
+
+    A service whose protocol is a guess has no say where another has.
+    """
     found: Leads = {}
+    listed = services.pairs if isinstance(services, Entries) else ()
     defined = [key.text for key, _ in pools.pairs] if isinstance(pools, Entries) else []
-    for key, node in services.pairs if isinstance(services, Entries) else ():
+    for key, node in sorted(listed, key=lambda pair: not _is_sure(pair[1])):
         protocol = protocol_of(node)
         protocol = "later" if protocol in words.PROTOCOLS_LATER else protocol
         named = list(_named_by_rules(node)) or (defined if len(defined) == 1 and child(node, "rules") is None else [])
         for pool in named:
-            found.setdefault(pool, {}).setdefault(protocol, f"service '{key.text}' ({protocol})")
+            if _is_sure(node) or pool not in found:
+                found.setdefault(pool, {}).setdefault(protocol, f"service '{printable(key.text)}' ({protocol})")
     _follow_fallbacks(found, pools)
     return found
+
+
+def _is_sure(node: Node) -> bool:
+    """Whether a service names a protocol there is."""
+    found = child(node, "protocol")
+    return isinstance(found, Scalar) and found.text in _KNOWN
 
 
 def pool_protocol(name: str, node: Node, led: Leads, services: Node | None) -> str:
@@ -79,7 +95,7 @@ def _follow_fallbacks(found: Leads, pools: Node | None) -> None:
         for protocol in found[pool]:
             theirs = found.setdefault(fallback.text, {})
             if protocol not in theirs:
-                theirs[protocol] = f"the fallback of pool '{pool}' ({protocol})"
+                theirs[protocol] = f"the fallback of pool '{printable(pool)}' ({protocol})"
                 waiting.append(fallback.text)
 
 

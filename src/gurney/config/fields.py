@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from gurney.config import keys, limits, text
+from gurney.config import keys, limits, text, words
 from gurney.config.faults import Faults, Unfit, printable, shown
 from gurney.config.tree import Entries, Items, Node, Scalar
 
@@ -22,6 +22,7 @@ _A = {keys.title(kind): f"a {keys.title(kind)}" for kind in keys.KINDS} | {
     "fallback": "fallback",
 }
 _SEVERAL = {"tls": "tls", "limits": "limits", "persist": "persist"}  # what has no plural of its own
+_FACTS = frozenset((*words.FACTS, *words.HTTP_FACTS, *words.TCP_FACTS))
 _SHAPES = {Scalar: "a text", Items: "a list", Entries: "a mapping"}
 
 
@@ -116,21 +117,21 @@ class Fields:
 
     def __init__(self, desk: Desk, kind: str, node: Entries, path: str, at: tuple[int, int]) -> None:
         self.desk, self.path, self.at = desk, path, at
-        self._kind = kind
+        self.kind = kind
         self._pairs = {key.text: (key, value) for key, value in node.pairs}
         for key, _ in node.pairs:
             desk.marks.setdefault(f"{path}.{key.text}" if path else key.text, key.at)
 
     def judge(self) -> None:
         """Says unknown, later and missing keys; a required key that stands there misspelt is not said to be missing too."""
-        table = {key.name: key for key in keys.KINDS[self._kind]}
+        table = {key.name: key for key in keys.KINDS[self.kind]}
         meant: set[str] = set()
         for name, (key, _) in self._pairs.items():
             known = table.get(name)
             if known is None:
-                ours, hint = self._meaning(name, table)
+                ours, said, hint = self._unknown(name)
                 meant.add(ours)
-                self.desk.wrong(key, self.under(name), "GRN-S009", self._unknown(name), hint)
+                self.desk.wrong(key, self.under(name), "GRN-S009", said, hint)
             elif known.later:
                 self.desk.later(key.at, name, self.under(name))
         for name, known in table.items():
@@ -139,31 +140,29 @@ class Fields:
             elif known.required and name not in self._pairs:
                 self.desk.faults.breaks(self.path)
 
-    def _unknown(self, name: str) -> str:
-        """What is said of an unknown key: whose it is where another protocol has it."""
-        owners, called = keys.owners(self._kind, name), keys.title(self._kind)
-        if not owners:
-            return f"unknown key {shown(name)} in {_A[called]}"
-        return (
-            f"{shown(name)} belongs to {' and '.join(owners)} {_SEVERAL.get(called, f'{called}s')}, this one is {keys.protocol(self._kind)}"
-        )
-
-    def _meaning(self, name: str, table: Mapping[str, keys.Key]) -> tuple[str, str | None]:
-        """The key an unknown one was meant to be ("" if none is near), and the hint."""
-        if keys.owners(self._kind, name):
-            return "", None
+    def _unknown(self, name: str) -> tuple[str, str, str | None]:
+        """The key an unknown one was meant to be ("" if none is near), what is said of it, and the hint."""
+        called, protocol = keys.title(self.kind), keys.protocol(self.kind)
+        said = f"unknown key {shown(name)} in {_A[called]}"
+        table = {key.name: key for key in keys.KINDS[self.kind]}
+        owners = keys.owners(self.kind, name, later=False)
+        near = next((other for other in _NEAR_KINDS.get(called, ()) if keys.has(other, protocol, name)), None)
+        if near is not None and not owners:
+            return "", said, f"'{name}' is a key of {_A[near]}"
+        owners = owners or keys.owners(self.kind, name, later=True)
+        if owners:
+            whose = f"{' and '.join(owners)} {_SEVERAL.get(called, f'{called}s')}"
+            return "", f"{shown(name)} belongs to {whose}, this one is {protocol}", None
         ours = _SAID_ELSEWHERE.get(name.lower().replace("-", "_"), "")
         if ours in table and not table[ours].later:
-            return ours, f"here it is called '{ours}'"
-        for other in _NEAR_KINDS.get(keys.title(self._kind), ()):
-            for kind in (other, f"{other}.{keys.protocol(self._kind)}"):
-                if any(key.name == name for key in keys.KINDS.get(kind, ())):
-                    return "", f"'{name}' is a key of {_A[other]}"
-        near = self.desk.faults.nearest(name, table)
-        return (near, f"did you mean {shown(near)}?") if near is not None else ("", _keys_hint(self._kind))
+            return ours, said, f"here it is called '{ours}'"
+        if called == "rule" and (name in _FACTS or name.startswith("header:")):
+            return "", said, f"a fact stands in `match`: {{match: {{{name}: …}}, pool: NAME}}"
+        meant = self.desk.faults.nearest(name, table)
+        return (meant, said, f"did you mean {shown(meant)}?") if meant is not None else ("", said, _keys_hint(self.kind))
 
     def _what(self) -> str:
-        last, called = self.path.rpartition(".")[2], keys.title(self._kind)
+        last, called = self.path.rpartition(".")[2], keys.title(self.kind)
         return f"{called} {shown(last)}" if called in ("application", "service", "pool", "member", "site") else _A[called]
 
     def under(self, name: str) -> str:
@@ -183,6 +182,17 @@ class Fields:
         """Where the key itself stands."""
         return self._pairs[name][0].at
 
+    def word_of(self, name: str, of: Mapping[str, Sequence[str]], later: Sequence[str], what: str, default: str) -> str:
+        """As `word`, of lists by protocol: a word that only another protocol has is said to be that one's."""
+        node, protocol = self.get(name), keys.protocol(self.kind)
+        if isinstance(node, Scalar) and node.sound and node.text not in (*of[protocol], *later):
+            owners = [other for other, known in of.items() if node.text in known]
+            if owners:
+                message = f"{what} {shown(node.text)} belongs to {' and '.join(owners)} pools, this one is {protocol}"
+                self.desk.wrong(node, self.under(name), "GRN-S013", message, f"one of {', '.join(of[protocol])}")
+                return default
+        return self.word(name, of[protocol], later, what, default)
+
     def value(self, name: str, parse: Callable[[str], T], default: T) -> T:
         """The value of a key through its parser; the default when it is left out or faulty."""
         node = self.get(name)
@@ -190,6 +200,15 @@ class Fields:
             return default
         found = self.desk.value(node, self.under(name), parse)
         return default if found is None else found
+
+    def optional(self, name: str, parse: Callable[[str], T | None], default: T | None) -> T | None:
+        """As `value`, of what may be None when it is written out (`none`)."""
+
+        def boxed(given: str) -> tuple[T | None]:
+            return (parse(given),)
+
+        found = self.value(name, boxed, (default,))
+        return found[0]
 
     def word(self, name: str, known: Sequence[str], later: Sequence[str], what: str, default: str) -> str:
         """The word of a key; the default when it is left out, faulty or not in this version."""
@@ -205,11 +224,14 @@ class Fields:
 
 
 _NEAR_KINDS = {
-    "pool": ("member", "check"),
-    "member": ("pool", "check"),
+    "pool": ("member", "check", "queue", "persist", "fallback", "member_tls", "service"),
+    "member": ("pool", "check", "member_tls"),
     "application": ("service",),
-    "service": ("rule", "application"),
+    "service": ("rule", "application", "tls", "limits", "pool"),
     "rule": ("service", "pool"),
+    "tls": ("service",),
+    "check": ("pool",),
+    "limits": ("service", "pool"),
 }
 
 
@@ -234,4 +256,16 @@ _SAID_ELSEWHERE = {  # words of other programs for ours (architecture.md §2)
     "allow": "accept_from",
     "frontends": "services",
     "retries": "fall",
+    "key": "certificate",
+    "cert": "certificate",
+    "ssl": "tls",
+    "sni": "server_name",
+    "domains": "hosts",
+    "prefix": "base",
+    "maxconn": "max_in_flight",
+    "max_conn": "max_in_flight",
+    "sticky": "persist",
+    "stickiness": "persist",
+    "backup": "fallback",
+    "send_proxy": "proxy",
 }

@@ -7,11 +7,12 @@ The reader refuses what is not here, the JSON Schema and the reference are made 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gurney.config import dicom_keys, proxied_keys
 from gurney.config.key import Key, later
 
-__all__ = ["KINDS", "Key", "owners", "title"]
+__all__ = ["KINDS", "Key", "has", "owners", "protocol", "title"]
 
 DOCUMENT = (
     Key("gurney", "version", "the document's version: 1", required=True),
@@ -34,7 +35,7 @@ KINDS: Mapping[str, tuple[Key, ...]] = {
     "document": DOCUMENT,
     "site": SITE,
     "application": APPLICATION,
-    "limits": (*dicom_keys.LIMITS, *proxied_keys.HTTP_LIMITS),
+    "limits": tuple(replace(key, default=None) for key in (*dicom_keys.LIMITS, *proxied_keys.HTTP_LIMITS)),
     "service.dicom": dicom_keys.SERVICE,
     "limits.dicom": dicom_keys.LIMITS,
     "rule.dicom": dicom_keys.RULE,
@@ -73,10 +74,20 @@ def protocol(kind: str) -> str:
     return kind.partition(".")[2]
 
 
-def owners(kind: str, name: str) -> tuple[str, ...]:
-    """The other protocols whose mappings of this kind have the key: `service.http`, `ae_title` -> (`dicom`,)."""
-    return tuple(
-        protocol(other)
-        for other, table in KINDS.items()
-        if protocol(other) and other != kind and title(other) == title(kind) and any(key.name == name for key in table)
+def owners(kind: str, name: str, *, later: bool) -> tuple[str, ...]:
+    """The other protocols whose mappings of this kind have the key: `service.http`, `ae_title` -> (`dicom`,); `later` ones or not."""
+
+    def has_it(other: str, table: tuple[Key, ...]) -> bool:
+        return other != kind and title(other) == title(kind) and any(key.name == name and key.later == later for key in table)
+
+    return tuple(protocol(other) for other, table in KINDS.items() if protocol(other) and has_it(other, table))
+
+
+def has(called: str, of: str, name: str) -> bool:
+    """Whether mappings that are `called` so have a key: those of the protocol `of`, of any where it is ""."""
+    return any(
+        key.name == name
+        for kind, table in KINDS.items()
+        if title(kind) == called and (not of or protocol(kind) in ("", of))
+        for key in table
     )

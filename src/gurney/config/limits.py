@@ -141,6 +141,7 @@ HTTP_CONNECTIONS: Annotated[int, Note("connections", "http.md §1", "limits: con
 HTTP_CONNECTIONS_HIGHEST: Annotated[int, Note("connections", "http.md §3", "highest connections; RLIMIT_NOFILE grants fewer")] = 1_000_000
 HTTP_HEADERS_MS: Annotated[int, Note("ms", "http.md §1", "limits: headers, a request's headers arrive within")] = 10_000
 HTTP_IDLE_MS: Annotated[int, Note("ms", "http.md §1", "limits: idle, a silent client is cut (also between two requests)")] = 60_000
+TCP_IDLE_MS: Annotated[int, Note("ms", "http.md §2", "limits: idle of tcp, as of a tunnel")] = 3_600_000
 HTTP_SERVER_MS: Annotated[int, Note("ms", "http.md §2", "a silent member is given up")] = 60_000
 HTTP_CONNECT_MS: Annotated[int, Note("ms", "reliability.md §3", "connecting to a member, once")] = 3_000
 HTTP_RETRIES: Annotated[int, Note("tries", "http.md §2", "further tries of a connection, the last at another member")] = 3

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gurney.config import addresses, limits, member_lists, text, words
+from gurney.config.balances import balance
 from gurney.config.document import Check, Member, Pool
 from gurney.config.faults import Unfit, printable, shown
 from gurney.config.fields import Desk, Fields
@@ -55,7 +56,7 @@ def pool(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> Pool:
     return Pool(
         name=name,
         path=path,
-        balance=fields.word("balance", words.BALANCES, words.BALANCES_LATER, "balance", words.BALANCES[0]),
+        balance=balance(fields, words.BALANCES_LATER),
         keep=fields.word("keep", words.KEEPS, (), "word for keep", words.KEEPS[0]),
         site=defaults.site,
         members=members,
@@ -108,7 +109,7 @@ def _check(fields: Fields, base: Check) -> Check:
 
     contexts = _contexts(inner) if inner.has("expect_contexts") else base.expect_contexts
     return Check(
-        kind=inner.word("kind", words.CHECK_KINDS, words.CHECK_KINDS_LATER, "check", base.kind),
+        kind=inner.word_of("kind", words.CHECK_KINDS_OF, words.CHECK_KINDS_LATER, "check", base.kind),
         interval_ms=inner.value("interval", duration, base.interval_ms),
         timeout_ms=inner.value("timeout", duration, base.timeout_ms),
         rise=inner.value("rise", count, base.rise),
@@ -177,6 +178,8 @@ def _member(desk: Desk, name: str | None, node: Node, path: str, at: tuple[int, 
     port = member_lists.once(fields, "port", target.port, fields.value("port", addresses.port, None))
     if port is None and target.host and not fields.has("port"):
         desk.wrong(fields.get("address") or node, path, "GRN-S017", f"{shown(target.host)} has no port", "HOST:PORT, or a key `port`")
+    if name is None and title is None and not target.host:
+        return None  # nothing to name it by; its address has been said to be wrong
     number = fields.value("async_ops", lambda given: text.integer(given, 1, limits.PORT_HIGHEST), 1)
     if number > 1:
         desk.later(fields.key_at("async_ops"), f"async_ops: {number}", fields.under("async_ops"), "this version has async_ops: 1")

@@ -29,7 +29,7 @@ def check(holder: Fields, protocol: str, base: ProxyCheck) -> ProxyCheck:
     node, path, desk = holder.get("check"), holder.under("check"), holder.desk
     if node is None:
         return base
-    kinds, later = words.PROXY_CHECK_KINDS, (*words.PROXY_CHECK_KINDS_LATER, *words.CHECK_KINDS_LATER)
+    kinds, later = words.PROXY_CHECK_KINDS, words.PROXY_CHECK_KINDS_LATER
     if isinstance(node, Scalar) and node.sound and node.text in (*kinds, *later):
         desk.wrong(node, path, "GRN-S011", "a check is a mapping", f"check: {{kind: {node.text}}}")
         return base
@@ -41,7 +41,7 @@ def check(holder: Fields, protocol: str, base: ProxyCheck) -> ProxyCheck:
         fields.word("kind", kinds, later, "check", base.kind)
         return base
     fields.judge()
-    kind = _kind(fields, base.kind)
+    kind = fields.word_of("kind", words.CHECK_KINDS_OF, (), "check", base.kind)
     if kind == "tcp" and not desk.faults.is_broken(fields.under("kind")):
         for key in ("path", "host", "expect"):
             if fields.has(key):
@@ -64,15 +64,6 @@ def check(holder: Fields, protocol: str, base: ProxyCheck) -> ProxyCheck:
         host=fields.value("host", http_text.host, base.host),
         expect=_expect(fields, base.expect),
     )
-
-
-def _kind(fields: Fields, default: str) -> str:
-    node = fields.get("kind")
-    if isinstance(node, Scalar) and node.sound and node.text in words.CHECK_KINDS and node.text not in words.PROXY_CHECK_KINDS:
-        message = f"check '{node.text}' belongs to dicom pools"
-        fields.desk.wrong(node, fields.under("kind"), "GRN-S013", message, f"one of {', '.join(words.PROXY_CHECK_KINDS)}")
-        return default
-    return fields.word("kind", words.PROXY_CHECK_KINDS, (), "check", default)
 
 
 def _expect(fields: Fields, default: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:

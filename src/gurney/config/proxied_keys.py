@@ -60,7 +60,7 @@ HTTP_LIMITS = (
     Key("body", "object_size", "largest body of a request", "none"),
     Key("idle", "short_duration", "a client that is silent this long is cut", duration(limits.HTTP_IDLE_MS)),
 )
-TCP_LIMITS = (HTTP_LIMITS[0], HTTP_LIMITS[3])
+TCP_LIMITS = (HTTP_LIMITS[0], Key("idle", "short_duration", "a session that is silent this long is cut", duration(limits.TCP_IDLE_MS)))
 
 _RULE = (
     Key("name", "name", "what explain and the logs call it; omitted: rule-N"),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gurney.config import addresses, http_text, limits, member_lists, rules, text, words
+from gurney.config.balances import balance
 from gurney.config.faults import Unfit, printable, shown
 from gurney.config.fields import Desk, Fields
 from gurney.config.proxied import MemberTls, Persist, ProxyCheck, ProxyMember, ProxyPool, Queue
@@ -33,13 +34,13 @@ def pool(desk: Desk, name: str, key: Scalar, node: Node, path: str, protocol: st
     """A pool from its mapping or its short form, a list of members; `pools` are the names its `fallback` may say."""
     plain = _Defaults(protocol, limits.WEIGHT, None, CHECKS[protocol], None)
     if isinstance(node, Items):
-        return _pool(name, path, plain, _members(desk, node, f"{path}.members", path, plain))
+        return _plain(name, path, protocol, _members(desk, node, f"{path}.members", path, plain))
     if isinstance(node, Scalar) and node.sound:
         desk.wrong(node, path, "GRN-S011", "a pool is a list of members or a mapping", f"[{printable(node.text)}]")
-        return _pool(name, path, plain, {})
+        return _plain(name, path, protocol, {})
     fields = desk.open(node, path, f"pool.{protocol}", key.at)
     if fields is None:
-        return _pool(name, path, plain, {})
+        return _plain(name, path, protocol, {})
     fields.judge()
     defaults = _Defaults(
         protocol=protocol,
@@ -50,45 +51,39 @@ def pool(desk: Desk, name: str, key: Scalar, node: Node, path: str, protocol: st
     )
     members_node = fields.get("members")
     members = _members(desk, members_node, fields.under("members"), path, defaults) if members_node is not None else {}
-    return _pool(name, path, defaults, members, fields, pools)
-
-
-def _pool(
-    name: str, path: str, defaults: _Defaults, members: dict[str, ProxyMember], fields: Fields | None = None, pools: Collection[str] = ()
-) -> ProxyPool:
-    """The pool; without `fields` with every default."""
-    http = defaults.protocol == "http"
-    in_flight = limits.MAX_IN_FLIGHT if http else None
-    fallback, page = _fallback(fields, defaults.protocol, pools) if fields is not None else (None, None)
-    return ProxyPool(
-        name=name,
-        path=path,
-        protocol=defaults.protocol,
-        balance=_balance(fields, defaults.protocol) if fields is not None else words.HTTP_BALANCES[0],
-        persist=_persist(fields, defaults.protocol) if fields is not None else PERSIST,
-        max_in_flight=fields.value("max_in_flight", _in_flight, in_flight) if fields is not None else in_flight,
-        queue=_queue(fields) if fields is not None else QUEUE,
-        slow_start_ms=fields.value("slow_start", _slow_start, limits.SLOW_START_MS) if fields is not None else limits.SLOW_START_MS,
-        panic=fields.value("panic", http_text.percent, limits.PANIC) if fields is not None else limits.PANIC,
+    base = _plain(name, path, protocol, members)
+    fallback, page = _fallback(fields, protocol, pools)
+    return replace(
+        base,
+        balance=balance(fields, words.HTTP_BALANCES_LATER if protocol == "http" else words.TCP_BALANCES_LATER),
+        persist=_persist(fields, protocol),
+        max_in_flight=fields.optional("max_in_flight", _in_flight, base.max_in_flight),
+        queue=_queue(fields),
+        slow_start_ms=fields.value("slow_start", _slow_start, base.slow_start_ms),
+        panic=fields.value("panic", http_text.percent, base.panic),
         fallback=fallback,
         fallback_page=page,
         site=defaults.site,
-        members=members,
     )
 
 
-def _balance(fields: Fields, protocol: str) -> str:
-    known = words.HTTP_BALANCES if protocol == "http" else words.TCP_BALANCES
-    later = words.HTTP_BALANCES_LATER if protocol == "http" else words.TCP_BALANCES_LATER
-    node, path = fields.get("balance"), fields.under("balance")
-    if isinstance(node, Scalar) and node.sound and node.text.startswith("header:") and protocol == "http":
-        header = fields.desk.value(node, path, lambda given: http_text.header_name(given.removeprefix("header:")))
-        return known[0] if header is None else f"header:{header}"
-    if isinstance(node, Scalar) and node.sound and protocol == "tcp" and (node.text == "uri" or node.text.startswith("header:")):
-        message = f"balance {shown(node.text)} belongs to http pools, this one is tcp"
-        fields.desk.wrong(node, path, "GRN-S013", message, f"one of {', '.join(known)}")
-        return known[0]
-    return fields.word("balance", known, later, "balance", known[0])
+def _plain(name: str, path: str, protocol: str, members: dict[str, ProxyMember]) -> ProxyPool:
+    """A pool with every default."""
+    return ProxyPool(
+        name=name,
+        path=path,
+        protocol=protocol,
+        balance=words.BALANCES_OF[protocol][0],
+        persist=PERSIST,
+        max_in_flight=limits.MAX_IN_FLIGHT if protocol == "http" else None,
+        queue=QUEUE,
+        slow_start_ms=limits.SLOW_START_MS,
+        panic=limits.PANIC,
+        fallback=None,
+        fallback_page=None,
+        site=None,
+        members=members,
+    )
 
 
 def _persist(fields: Fields, protocol: str) -> Persist:
@@ -194,6 +189,8 @@ def _member(desk: Desk, name: str | None, node: Node, path: str, at: tuple[int, 
     port = member_lists.once(fields, "port", target.port, fields.value("port", addresses.port, None))
     if port is None and target.host and not fields.has("port"):
         desk.wrong(fields.get("address") or node, path, "GRN-S017", f"{shown(target.host)} has no port", "HOST:PORT, or a key `port`")
+    if name is None and not target.host:
+        return None  # nothing to name it by; its address has been said to be wrong
     return ProxyMember(
         name=name or addresses.spell_target(target.host, port or 0),
         path=path,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from gurney.config import http_rules, http_text, limits, rules, services, text
 from gurney.config.fields import Desk, Fields
@@ -10,12 +11,13 @@ from gurney.config.proxied import ProxyLimits, ProxyService
 from gurney.config.service_tls import service_tls
 from gurney.config.tree import Items, Node, Scalar
 
-LIMITS = ProxyLimits(
+_HTTP_LIMITS = ProxyLimits(
     connections=limits.HTTP_CONNECTIONS,
     headers_ms=limits.HTTP_HEADERS_MS,
     body=None,
     idle_ms=limits.HTTP_IDLE_MS,
 )
+LIMITS = {"http": _HTTP_LIMITS, "tcp": replace(_HTTP_LIMITS, idle_ms=limits.TCP_IDLE_MS)}  # by protocol
 
 
 def service(
@@ -80,9 +82,25 @@ def proxy_limits(inner: Fields | None, base: ProxyLimits) -> ProxyLimits:
     return ProxyLimits(
         connections=inner.value("connections", connections, base.connections),
         headers_ms=inner.value("headers", moment, base.headers_ms),
-        body=inner.value("body", text.size_or_none, base.body),
+        body=inner.optional("body", text.size_or_none, base.body),
         idle_ms=inner.value("idle", moment, base.idle_ms),
     )
+
+
+def application_limits(inner: Fields | None) -> Mapping[str, ProxyLimits]:
+    """`limits` of an application, by protocol: what is left out is each protocol's own default."""
+    if inner is None:
+        return LIMITS
+    said = proxy_limits(inner, LIMITS["http"])
+    return {
+        protocol: ProxyLimits(
+            connections=said.connections,
+            headers_ms=said.headers_ms,
+            body=said.body,
+            idle_ms=said.idle_ms if inner.has("idle") else usual.idle_ms,
+        )
+        for protocol, usual in LIMITS.items()
+    }
 
 
 def moment(given: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from gurney.config import families, lint, pools, proxied_pools, proxied_services, services, sites, text, words
@@ -66,12 +66,13 @@ def _application(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> A
     services_node, pools_node = fields.get("services"), fields.get("pools")
     fields.judge()
     inner = services.limits_of(fields, "limits")
-    bases = services.dicom_limits(inner, services.LIMITS), proxied_services.proxy_limits(inner, proxied_services.LIMITS)
+    base = services.dicom_limits(inner, services.LIMITS)
+    proxy_bases = proxied_services.application_limits(inner)
     found = Application(name, path, {}, {}, {}, {})
     if pools_node is not None:
         found = _pools(desk, found, services_node, pools_node, fields.under("pools"))
     if services_node is not None:
-        found = _services(desk, found, services_node, fields.under("services"), *bases)
+        found = _services(desk, found, services_node, fields.under("services"), base, proxy_bases)
     for empty, what in ((services_node, "services"), (pools_node, "pools")):
         if isinstance(empty, Entries) and not empty.pairs:
             desk.wrong(empty, fields.under(what), "GRN-S025", f"no {what}")
@@ -99,7 +100,9 @@ def _pools(desk: Desk, application: Application, services_node: Node | None, nod
     return replace(application, pools=of_route, proxied_pools=of_proxy)
 
 
-def _services(desk: Desk, application: Application, node: Node, path: str, base: Limits, proxy_base: ProxyLimits) -> Application:
+def _services(
+    desk: Desk, application: Application, node: Node, path: str, base: Limits, proxy_bases: Mapping[str, ProxyLimits]
+) -> Application:
     """The application with its services."""
     known = (*application.pools, *application.proxied_pools)
     of_route: dict[str, Service] = {}
@@ -109,7 +112,7 @@ def _services(desk: Desk, application: Application, node: Node, path: str, base:
         if protocol in words.PROTOCOLS_LATER:
             _later(desk, value, under)
         elif protocol in words.PROXY_PROTOCOLS:
-            proxied = proxied_services.service(desk, name, key, value, under, protocol, known, proxy_base)
+            proxied = proxied_services.service(desk, name, key, value, under, protocol, known, proxy_bases[protocol])
             of_proxy.update({name: proxied} if proxied is not None else {})
         else:
             service = services.service(desk, name, key, value, under, known, base)

@@ -11,6 +11,7 @@ from gurney.config.faults import Unfit, printable, shown
 from gurney.config.fields import Desk, Fields
 from gurney.config.tree import Items, Node, Scalar
 
+_EXAMPLES = {"dicom": "{modality: MG}", "http": "{path: /api/*}", "tcp": "{network: 10.0.3.0/24}"}
 Matched = Mapping[str, tuple[str, ...]]
 
 
@@ -25,7 +26,7 @@ def rules(service: Fields, pools: Collection[str], protocol: str, match: Callabl
     path = service.under("rules")
     if not isinstance(node, Items):
         if not (isinstance(node, Scalar) and not node.sound):
-            desk.wrong(node, path, "GRN-S011", "rules are a list", "- {match: {FACT: VALUE}, pool: NAME}")
+            desk.wrong(node, path, "GRN-S011", "rules are a list", f"- {{match: {_EXAMPLES[protocol]}, pool: NAME}}")
         desk.faults.breaks(path)
         return ()
     if not node.items:

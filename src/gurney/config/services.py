@@ -98,5 +98,5 @@ def dicom_limits(inner: Fields | None, base: Limits) -> Limits:
         associations_per_ae=inner.value("associations_per_ae", count, base.associations_per_ae),
         unassociated=inner.value("unassociated", count, base.unassociated),
         unassociated_per_address=inner.value("unassociated_per_address", count, base.unassociated_per_address),
-        max_object=inner.value("max_object", text.size_or_none, base.max_object),
+        max_object=inner.optional("max_object", text.size_or_none, base.max_object),
     )

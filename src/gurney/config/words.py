@@ -27,16 +27,21 @@ HTTP_PERSISTS_LATER = ("header", "app-cookie", "parameter")  # each with :NAME
 TCP_PERSISTS = ("none", "source")
 PERSIST_THENS = ("none", "source")
 
+BALANCES_OF = {"dicom": BALANCES, "http": HTTP_BALANCES, "tcp": TCP_BALANCES}
+PERSISTS_OF = {"http": HTTP_PERSISTS, "tcp": TCP_PERSISTS}
+
+KEEPS = ("study", "patient", "object")  # dicom.md §4
+
 CLIENTS = ("required", "optional")  # client certificates, where there is a client_ca
 ALPNS = ("h2", "http/1.1")
 PROXIES = ("none", "v1", "v2")  # PROXY protocol towards a member
-
-KEEPS = ("study", "patient", "object")  # dicom.md §4
 
 CHECK_KINDS = ("tcp", "dicom-associate", "dicom-echo")  # made by the route process
 CHECK_KINDS_LATER = ("dicom-find", "dicom-store")
 PROXY_CHECK_KINDS = ("http", "tcp")  # made by HAProxy itself
 PROXY_CHECK_KINDS_LATER = ("fhir", "dicomweb", "s3", "hl7")
+
+CHECK_KINDS_OF = {"dicom": CHECK_KINDS, "http": PROXY_CHECK_KINDS, "tcp": PROXY_CHECK_KINDS}
 
 ECHOES = ("local", "pool")  # dicom.md §6
 
