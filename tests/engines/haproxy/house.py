@@ -7,6 +7,7 @@ import hashlib
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -28,6 +29,7 @@ from gurney.guard import client
 from gurney.guard.client import Guard
 
 GUARD = "import sys, pathlib; from gurney.app.guard import main; sys.exit(main(pathlib.Path(sys.argv[1])))"
+ROOT = Path(__file__).parents[3]
 APPLICATION = "web"
 BOUND = 20.0
 
@@ -104,9 +106,13 @@ def by_hand(
     materials: Mapping[str, str] | None = None,
     timeout: str = "60s",
     bind: str = "",
+    options: str = "",
+    maxconn: int = 500,
 ) -> Bundle:
     """A bundle of one pool as somebody would write it who knows HAProxy. `more` goes into the frontends, `in_global` into `global`."""
-    lines: list[tuple[str, str]] = [(line, "") for line in _GLOBAL.format(timeout=timeout, in_global=in_global).strip("\n").splitlines()]
+    lines: list[tuple[str, str]] = [
+        (line, "") for line in _GLOBAL.format(timeout=timeout, in_global=in_global, maxconn=maxconn).strip("\n").splitlines()
+    ]
     frontends = []
     for port in ports:
         name = f"fe_{hashlib.sha256(str(port).encode()).hexdigest()[:8]}"
@@ -117,13 +123,12 @@ def by_hand(
         frontends.append(Frontend(name, f"127.0.0.1:{port}", Listen("127.0.0.1", port), ("site",)))
     lines += [("backend be_00000001", "applications.web.pools.portal"), ("  balance roundrobin", "applications.web.pools.portal.balance")]
     servers = []
-    for number, (member, port) in enumerate(sorted(members.items()), 1):
+    for member, port in sorted(members.items()):
         weight = (weights or {}).get(member, 100)
-        options = f"id {100 + number} weight {weight}"
+        words = f"id {_number(member)} weight {weight} {options}".strip()
         name, path = f"s_{member}", f"applications.web.pools.portal.members.{member}"
-        lines += [(f"  server {name} 127.0.0.1:{port} {options}", path)]
-        arguments = f"id {100 + number} weight {weight}"
-        servers.append(Server(name, f"127.0.0.1:{port}", weight, False, 0, arguments, f"portal/{member}", path))
+        lines += [(f"  server {name} 127.0.0.1:{port} {words}", path)]
+        servers.append(Server(name, f"127.0.0.1:{port}", weight, False, 0, words, f"portal/{member}", path))
     text = "\n".join(line for line, _ in lines) + "\n"
     masked = "\n".join(line for line, _ in lines if not line.startswith("  server "))
     shape = hashlib.sha256(masked.encode()).hexdigest()
@@ -134,10 +139,14 @@ def by_hand(
     )  # fmt: skip
 
 
+def _number(member: str) -> int:
+    return 100 + int(hashlib.sha256(member.encode()).hexdigest()[:6], 16)
+
+
 _GLOBAL = """
 global
   description SHAPE
-  maxconn 500
+  maxconn {maxconn}
   stats socket unix@run/admin.sock mode 600 level admin expose-fd listeners
   stats timeout 10s
   hard-stop-after 12h
@@ -195,3 +204,41 @@ class House:
 
     def kill_master(self) -> None:
         os.kill(self.workers().master, signal.SIGKILL)
+
+
+def crash(house: House, content: bytes, point: str, verb: str = "load") -> None:
+    """A process of its own carries out `verb` and dies by SIGKILL at a crash point."""
+    script = (
+        "import pathlib, sys\nfrom gurney.disk import faults\nfrom tests.engines.haproxy.house import House\n"
+        "house = House.__new__(House)\nhouse.state, house.said = pathlib.Path(sys.argv[1]), []\n"
+        "engine = house.another(faults.parse(sys.argv[2]))\n"
+        "content = sys.stdin.buffer.read()\n"
+        "engine.load('web', content) if sys.argv[3] == 'load' else engine.start('web', content, ())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(house.state), f"{point}=kill@1", verb],
+        input=content, capture_output=True, cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+
+
+class Asking:
+    """One request after another on connections of their own until `stop`; keeps what failed."""
+
+    def __init__(self, port: int) -> None:
+        self.count, self.failed = 0, []  # type: ignore[var-annotated]
+        self._port, self._stop = port, threading.Event()
+        self._thread = threading.Thread(target=self._ask, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(BOUND)
+
+    def _ask(self) -> None:
+        while not self._stop.is_set():
+            try:
+                get(self._port)
+            except (OSError, AssertionError) as error:
+                self.failed.append(repr(error))
+            self.count += 1

@@ -8,6 +8,7 @@ comes next reloads, so that the file and the process are one again.
 from __future__ import annotations
 
 import contextlib
+import csv
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,12 +18,12 @@ from typing import Any
 from gurney.compile.haproxy import bundle as bundles
 from gurney.compile.haproxy.bundle import CONFIGURATION, Bundle, Frontend
 from gurney.engines.engine import Ground, Listener, Observed
-from gurney.engines.haproxy import binary, changes, observe, ports, sandbox, servers, words
+from gurney.engines.haproxy import binary, changes, ports, sandbox, servers, words
 from gurney.engines.haproxy.binary import Binary
-from gurney.engines.haproxy.changes import ReloadNeeded
 from gurney.engines.haproxy.master import SOCKET, Master
+from gurney.engines.haproxy.observe import Observer, differences
 from gurney.engines.haproxy.publish import CURRENT, Bundles, Made
-from gurney.engines.haproxy.reload import Reload
+from gurney.engines.haproxy.reload import OLD_WORKERS_SECONDS, Reload
 from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound, NotRunning
 
 START_SECONDS = 20.0  # from exec to the first answer: reading the configuration, binding (up to 2 s of tries)
@@ -57,15 +58,20 @@ class _Standing:
 
 
 class Haproxy:
-    """HAProxy, one process an application. `judge` is our own judgement of a bundle's text, which comes before the checker."""
+    """HAProxy, one process an application.
+
+    `judge` is our own judgement of a bundle's text, which comes before the checker. `patience`: seconds a reload waits for old workers.
+    """
 
     name = "haproxy"
 
-    def __init__(self, ground: Ground, judge: sandbox.Judge = sandbox.judge) -> None:
+    def __init__(self, ground: Ground, judge: sandbox.Judge = sandbox.judge, patience: float = OLD_WORKERS_SECONDS) -> None:
         self._ground = ground
+        self._patience = patience
         self._judge = judge
         self._binary: Binary | None = None
-        self._observers: dict[str, observe.Observer] = {}
+        self._observers: dict[str, Observer] = {}
+        self._bundles_read: dict[str, dict[str, Bundle]] = {}
         self._changing: set[str] = set()
 
     def process(self, application: str) -> str:
@@ -105,14 +111,25 @@ class Haproxy:
             self._bring(application, content, run=False)
 
     def listen(self, application: str, listeners: Sequence[Listener]) -> None:
-        """It can only let go: what it lacks it binds when it loads. Returns when the ports are free."""
+        """It can let go of what it listens on, and take that up again; what is new it binds when it loads. Returns when it is so.
+
+        By `disable frontend`: `shutdown frontend` would keep the socket listening with nobody to accept (tried on 2.8, expose-fd).
+        """
         with self._refusing(application):
             home, names = self._home(application), {name for name, _, _ in listeners}
-            serving = self._standing(home).serving
-            gone = [one for one in serving.frontends if one.listener not in names] if serving is not None else []
-            for frontend in gone:
-                Master(home.folder).worker(f"shutdown frontend {frontend.name}")
-            ports.wait_free(_addresses(gone), LET_GO_SECONDS)
+            serving = self._standing(application, home).serving
+            if serving is None:
+                return
+            master, closed = Master(home.folder), self._closed(home, serving)
+            gone = [one for one in serving.frontends if one.listener not in names]
+            for frontend in serving.frontends:
+                if frontend in gone and frontend.name not in closed:
+                    master.worker(f"disable frontend {frontend.name}")
+                elif frontend not in gone and frontend.name in closed:
+                    master.worker(f"enable frontend {frontend.name}")
+            ports.wait_free(_gone(gone, [one for one in serving.frontends if one not in gone]), LET_GO_SECONDS)
+            if self._closed(home, serving) != {one.name for one in gone}:
+                raise EngineRefused("HAProxy does not listen as it is to", hint=", ".join(sorted(self._closed(home, serving))) or None)
 
     def back(self, application: str, good: bytes | None) -> None:
         """The last good bundle, its listeners, its members; or nothing at all."""
@@ -121,7 +138,7 @@ class Haproxy:
                 self._stop(application, STOP_SECONDS)
                 return
             home, wanted = self._home(application), self._read(good)
-            made, before = _made(good, wanted), self._standing(home)
+            made, before = _made(good, wanted), self._standing(application, home)
             if home.generation() != made.generation:
                 home.stage(made)
                 home.publish(made.generation)
@@ -144,21 +161,23 @@ class Haproxy:
     # ---- what stands
 
     def published(self, application: str) -> bytes | None:
-        """bundle.json of what `current` names."""
-        return self._bundles(application).published()
+        """The bundle that is published and confirmed; after a change that was cut short, the one before it."""
+        home = self._bundles(application)
+        good = home.good()
+        return (home.content(good) if good is not None else None) or home.published()
 
     def observe(self, application: str) -> Observed:
         """What the worker that serves says, compared with the bundles that stand here."""
         home = self._bundles(application)
         try:
             shape = Master(home.folder).description()
-            found = list(self._shaped(home, shape))
+            found = self._shaped(application, home, shape)
             seen = self._observer(application).observe(home.folder, found)
-            trusted = self._trusted(application, home, shape, found)
+            torn = application not in self._changing and not home.settled()
         except (GurneyError, OSError) as error:
             return Observed(False, None, None, error.message if isinstance(error, GurneyError) else str(error.strerror))
-        if seen.running and seen.generation not in trusted:
-            # named by its shape, which is no generation: so it is seen to serve something else, and brought back
+        if seen.running and (torn or seen.generation is None):
+            # named by its shape, which is no generation: so it is seen to serve something else, and it is loaded again
             return Observed(True, shape or "nothing", seen.status, seen.why or "a change was cut short")
         return seen
 
@@ -175,7 +194,7 @@ class Haproxy:
     def _bring(self, application: str, content: bytes, *, run: bool) -> None:
         """Publish and serve `content`; where it is refused, what was confirmed last is published and served again."""
         home, wanted = self._home(application), self._read(content)
-        made, before = _made(content, wanted), self._standing(home)
+        made, before = _made(content, wanted), self._standing(application, home)
         held = before.serving.frontends if before.serving is not None else ()
         known = {one.listener for one in held}
         ports.refuse_taken(_addresses(one for one in wanted.frontends if one.listener not in known), before.pids)
@@ -214,24 +233,26 @@ class Haproxy:
     def _return(self, application: str, home: Bundles, before: _Standing, refused: Made) -> None:
         """Back to what was confirmed last, as far as that goes: whoever asked hears of the first refusal, not of this."""
         last = home.good()
-        content = home.content(last) if last is not None else None
         if last == refused.generation:
             return
         with contextlib.suppress(GurneyError, OSError):
+            content = home.content(last) if last is not None else None
             if last is None or content is None:
                 if not before.pids:
                     self._stop(application, STOP_SECONDS)
                 return
-            good = self._read(content)
-            home.publish(last)
-            now = self._standing(home)
+            good, now = self._read(content), self._standing(application, home)
             if (
                 now.worker == before.worker
                 and now.serving is not None
-                and now.serving.shape == good.shape != bundles.load(refused.content).shape
+                and now.serving.shape == good.shape != self._read(refused.content).shape
             ):
+                home.publish(last)
                 return  # it never heard of the change
+            home.doubt()
+            home.publish(last)
             self._serve(application, home, replace(now, torn=True), good, _size(home.folder / OUTPUT))
+            home.confirm(last)
 
     def _serve(self, application: str, home: Bundles, before: _Standing, wanted: Bundle, begun: int, hit: Hit = _no_hit) -> None:
         """Have the process serve what is published, confirm it, and see that it let go of what it is to listen on no longer."""
@@ -240,7 +261,8 @@ class Haproxy:
         if not reloading:
             try:
                 changes.apply_changes(home.folder, wanted)
-            except ReloadNeeded:
+            except EngineRefused as refusal:  # a reload carries out what the runtime socket cannot, and mends what it did by half
+                self._ground.progress(f"{application}: {refusal.message}; reloading")
                 reloading = True
         if reloading:
             reload = self._reload(application, home)
@@ -251,11 +273,11 @@ class Haproxy:
         seen = Master(home.folder).description()
         if seen != wanted.shape:
             raise EngineRefused(f"HAProxy serves shape {(seen or 'unknown')[:12]} after the change to {wanted.shape[:12]}")
-        left = observe.differences(home.folder, wanted)
+        left = differences(home.folder, wanted)
         if left:
             raise EngineRefused(f"HAProxy does not serve what was applied: {'; '.join(left[:3])}")
         if before.serving is not None:
-            ports.wait_free(_gone(before.serving, wanted), LET_GO_SECONDS)
+            ports.wait_free(_gone(before.serving.frontends, wanted.frontends), LET_GO_SECONDS)
 
     def _reloads(self, home: Bundles, before: _Standing, wanted: Bundle) -> bool:
         """Whether only a reload makes the process what is wanted; one that just started has read what is published."""
@@ -264,7 +286,7 @@ class Haproxy:
         return before.serving is not None and servers.reload_reason(before.serving, wanted) is not None
 
     def _reload(self, application: str, home: Bundles) -> Reload:
-        return Reload(home.folder, lambda text: self._ground.progress(f"{application}: {text}"))
+        return Reload(home.folder, lambda text: self._ground.progress(f"{application}: {text}"), self._patience)
 
     # ---- the process
 
@@ -304,7 +326,7 @@ class Haproxy:
 
     # ---- what is known
 
-    def _standing(self, home: Bundles) -> _Standing:
+    def _standing(self, application: str, home: Bundles) -> _Standing:
         """What runs before a change, as far as anybody knows."""
         torn = home.generation() is not None and not home.settled()
         try:
@@ -312,39 +334,31 @@ class Haproxy:
             workers, shape = master.workers(), master.description()
         except NotRunning:
             return _Standing(None, frozenset(), None, torn)
-        serving = next((found for _, found in self._shaped(home, shape)), None)
+        serving = next((found for _, found in self._shaped(application, home, shape)), None)
         return _Standing(serving, workers.pids(), workers.current.pid if workers.current is not None else None, torn)
 
-    def _shaped(self, home: Bundles, shape: str | None) -> Iterator[tuple[str, Bundle]]:
-        for generation in home.kept():
-            content = home.content(generation)
-            with contextlib.suppress(InputRefused):
-                found = bundles.load(content) if content is not None else None
-                if found is not None and found.shape == shape:
-                    yield generation, found
+    def _shaped(self, application: str, home: Bundles, shape: str | None) -> list[tuple[str, Bundle]]:
+        """The bundles that stand here and have this shape, the published one first; each is read once."""
+        known, kept = self._bundles_read.get(application, {}), home.kept()
+        read: dict[str, Bundle] = {}
+        for generation in kept:
+            content = home.content(generation) if generation not in known else None
+            with contextlib.suppress(InputRefused):  # of another version: nobody's
+                if generation in known:
+                    read[generation] = known[generation]
+                elif content is not None:
+                    read[generation] = bundles.load(content)
+        self._bundles_read[application] = read
+        return [(generation, one) for generation, one in read.items() if one.shape == shape]
 
-    def _trusted(self, application: str, home: Bundles, shape: str | None, found: Sequence[tuple[str, Bundle]]) -> frozenset[str]:
-        """Which of the bundles of this shape may be said to be what serves.
+    def _closed(self, home: Bundles, wanted: Bundle) -> frozenset[str]:
+        """The frontends of it that do not listen, because they were let go of."""
+        rows = csv.DictReader(Master(home.folder).worker("show stat -1 1 -1").removeprefix("# ").splitlines())
+        open_now = {row["pxname"] for row in rows if row["status"] == "OPEN"}
+        return frozenset(one.name for one in wanted.frontends) - open_now
 
-        After a change that was cut short: only what was confirmed before it, and only where the shape tells the two apart.
-        """
-        names = frozenset(name for name, _ in found)
-        if application in self._changing or home.settled():
-            return names
-        return frozenset() if home.generation() in names else names & {home.good()}
-
-    def _closed(self, home: Bundles, wanted: Bundle) -> bool:
-        """Whether a frontend of it does not listen (it was let go of)."""
-        try:
-            rows = Master(home.folder).worker("show stat -1 1 -1").splitlines()
-        except NotRunning:
-            return False
-        fields = rows[0].removeprefix("# ").split(",") if rows else []
-        states = {row["pxname"]: row["status"] for row in (dict(zip(fields, line.split(","), strict=False)) for line in rows[1:]) if row}
-        return any(states.get(one.name) != "OPEN" for one in wanted.frontends)
-
-    def _observer(self, application: str) -> observe.Observer:
-        return self._observers.setdefault(application, observe.Observer())
+    def _observer(self, application: str) -> Observer:
+        return self._observers.setdefault(application, Observer())
 
     def _bundles(self, application: str) -> Bundles:
         folder = self._ground.folder(application)
@@ -390,12 +404,12 @@ def _addresses(frontends: Iterable[Frontend]) -> list[ports.Address]:
     return [(one.listen.host, one.listen.port) for one in frontends]
 
 
-def _gone(before: Bundle, wanted: Bundle) -> list[ports.Address]:
+def _gone(before: Iterable[Frontend], wanted: Iterable[Frontend]) -> list[ports.Address]:
     """What was listened on and is to be so no longer, in no form: `*:80` covers `127.0.0.1:80`."""
-    kept = _addresses(wanted.frontends)
+    kept = _addresses(wanted)
     return [
         (host, port)
-        for host, port in _addresses(before.frontends)
+        for host, port in _addresses(before)
         if not any(port == other and (host == at or "" in (host, at)) for at, other in kept)
     ]
 

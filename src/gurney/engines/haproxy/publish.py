@@ -89,6 +89,10 @@ class Bundles:
         if self.good() != generation:
             self._point(GOOD, generation)
 
+    def doubt(self) -> None:
+        """Whatever is published, nobody knows whether it is served: until it is confirmed, a reload makes sure. Raises OSError."""
+        files.remove(self.folder / GOOD)
+
     def withdraw(self) -> None:
         """Nothing is published any more. Raises OSError."""
         for name in (CURRENT, GOOD):

@@ -22,16 +22,17 @@ _PAUSE = 0.1
 
 
 class Reload:
-    """Reloads of one application. `progress` hears why something takes long."""
+    """Reloads of one application. `progress` hears why something takes long, `patience` is how long old workers are waited for."""
 
-    def __init__(self, folder: Path, progress: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, progress: Callable[[str], None], patience: float = OLD_WORKERS_SECONDS) -> None:
         self._folder = folder
         self._progress = progress
+        self._patience = patience
         self._master = Master(folder)
 
-    def room(self, bundle: Bundle, within: float = OLD_WORKERS_SECONDS) -> None:
+    def room(self, bundle: Bundle) -> None:
         """Wait until fewer than four old workers live. Raises `EngineRefused` with the sessions that hold them when there are too many."""
-        deadline = time.monotonic() + within
+        deadline = time.monotonic() + self._patience
         said = False
         while len((old := self._master.workers()).old) >= OLD_WORKERS:
             if not said:

