@@ -13,15 +13,26 @@ from tools.reference.table import code, codes, page, table
 LISTS = (
     ("protocol", words.PROTOCOLS, words.PROTOCOLS_LATER),
     ("delivery", words.DELIVERIES, words.DELIVERIES_LATER),
-    ("balance", words.BALANCES, words.BALANCES_LATER),
+    ("balance of dicom", words.BALANCES, words.BALANCES_LATER),
+    ("balance of http", (*words.HTTP_BALANCES, "header:NAME"), words.HTTP_BALANCES_LATER),
+    ("balance of tcp", words.TCP_BALANCES, words.TCP_BALANCES_LATER),
     ("keep", words.KEEPS, ()),
-    ("check kind", words.CHECK_KINDS, words.CHECK_KINDS_LATER),
+    ("persist of http", words.HTTP_PERSISTS, tuple(f"{word}:NAME" for word in words.HTTP_PERSISTS_LATER)),
+    ("persist of tcp", words.TCP_PERSISTS, ()),
+    ("then of persist", words.PERSIST_THENS, ()),
+    ("check kind of dicom", words.CHECK_KINDS, words.CHECK_KINDS_LATER),
+    ("check kind of http and tcp", words.PROXY_CHECK_KINDS, words.PROXY_CHECK_KINDS_LATER),
+    ("client of tls", words.CLIENTS, ()),
+    ("alpn of tls", words.ALPNS, ()),
+    ("proxy of a member", words.PROXIES, ()),
     ("echo", words.ECHOES, ()),
     ("non_patient", words.NON_PATIENTS, words.NON_PATIENTS_LATER),
     ("duplicates", words.DUPLICATES, words.DUPLICATES_LATER),
     ("digest", words.DIGESTS, words.DIGESTS_LATER),
     ("urgency", words.URGENCIES, ()),
-    ("request (a fact)", words.REQUESTS, words.REQUESTS_LATER),
+    ("fact of http", (*words.HTTP_FACTS, "header:NAME"), words.HTTP_FACTS_LATER),
+    ("fact of tcp", words.TCP_FACTS, ()),
+    ("request (a fact of dicom)", words.REQUESTS, words.REQUESTS_LATER),
     ("statuses", words.STATUS_ACTIONS, ()),
     ("override", words.OVERRIDES, ()),
 )
@@ -31,9 +42,10 @@ def fields() -> str:
     """Every key of the document by the kind of mapping it stands in, then the closed lists of words."""
     parts = []
     for kind, entries in keys.KINDS.items():
+        title, protocol = keys.title(kind), keys.protocol(kind)
         now = [entry for entry in entries if not entry.later]
         later = [entry.name for entry in entries if entry.later]
-        parts.append(f"## {kind}")
+        parts.append(f"## {title.replace('_', ' ')} of {protocol}" if protocol else f"## {title.replace('_', ' ')}")
         parts.append(table(("key", "form", "default", "meaning"), [_row(entry) for entry in now]))
         if later:
             parts.append(f"In the contract, not in this version (`GRN-V001`): {codes(later)}")
@@ -50,7 +62,12 @@ def fields() -> str:
 
 def _row(entry: Key) -> tuple[str, ...]:
     default = "**required**" if entry.required else code(entry.default)
-    return code(entry.name), entry.form.replace("_", " "), default, entry.meaning
+    return code(entry.name), _form(entry.form), default, entry.meaning
+
+
+def _form(form: str) -> str:
+    """A form in words: the protocol it belongs to stands in the heading already."""
+    return form.removeprefix("http_").removeprefix("tcp_").removeprefix("some_").removeprefix("application_").replace("_", " ")
 
 
 def limits_page() -> str:
@@ -75,6 +92,7 @@ def _amount(value: int, unit: str) -> str:
 GROUPS = (
     ("The text and the fields", diagnostic_codes.STRUCTURE),
     ("Not in this version", diagnostic_codes.VERSION),
+    ("Files the document names (at `apply`)", diagnostic_codes.FILES),
     ("Combinations (lint)", diagnostic_codes.LINT),
 )
 

@@ -53,7 +53,7 @@ HOST_CHARACTERS: Annotated[int, Note("characters", "RFC 1035 §2.3.4", "longest 
 AE_TITLE_BYTES: Annotated[int, Note("bytes", "PS3.5 §6.2", "longest application entity title")] = 16
 UID_CHARACTERS: Annotated[int, Note("characters", "PS3.5 §9.1", "longest unique identifier")] = 64
 CREATOR_BYTES: Annotated[int, Note("bytes", "PS3.5 §6.2", "longest private creator (VR LO)")] = 64
-NAMED: Annotated[int, Note("things", "architecture.md §3", "applications, services, pools, members, sites … in one mapping")] = 256
+NAMED: Annotated[int, Note("things", "architecture.md §3", "applications, services, pools, members, sites … in one mapping")] = 1024
 LISTED: Annotated[int, Note("texts", "architecture.md §3", "texts in one list: globs of a fact, entries of accept_from")] = 4096
 RULES: Annotated[int, Note("rules", "architecture.md §3", "rules of one service")] = 1000
 MEMBERS: Annotated[int, Note("members", "architecture.md §3", "members of one pool")] = 256

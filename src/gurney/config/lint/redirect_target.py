@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
 
 from gurney.config.document import Document
 from gurney.config.lint.complaint import Complaint, Marks
 from gurney.config.listeners import redirecting
+from gurney.config.proxied import ProxyService
 
 
 def look(document: Document, marks: Marks) -> Iterator[Complaint]:
@@ -15,14 +15,19 @@ def look(document: Document, marks: Marks) -> Iterator[Complaint]:
     for application in document.applications.values():
         said: set[tuple[str, str]] = set()
         for services in redirecting(application).values():
-            for early, late in combinations(services, 2):
-                both = [host for host in late.hosts if host in early.hosts]
-                if not both or early.listen[0].port == late.listen[0].port or (early.path, late.path) in said:
-                    continue
-                said.add((early.path, late.path))
-                message = (
-                    f"service '{late.name}' redirects host '{both[0]}' to port {late.listen[0].port}, "
-                    f"service '{early.name}' from the same port to {early.listen[0].port}"
-                )
-                about = tuple(f"{service.path}.{key}" for service in (early, late) for key in ("hosts", "listen"))
-                yield Complaint("GRN-L020", f"{late.path}.tls.redirect_from", message, "other hosts, or no `redirect_from`", about)
+            first: dict[str, ProxyService] = {}
+            for late in services:
+                for host in late.hosts:
+                    early = first.setdefault(host, late)
+                    if early.listen[0].port != late.listen[0].port and (early.path, late.path) not in said:
+                        said.add((early.path, late.path))
+                        yield _complaint(early, late, host)
+
+
+def _complaint(early: ProxyService, late: ProxyService, host: str) -> Complaint:
+    message = (
+        f"service '{late.name}' redirects host '{host}' to port {late.listen[0].port}, "
+        f"service '{early.name}' from the same port to {early.listen[0].port}"
+    )
+    about = tuple(f"{service.path}.{key}" for service in (early, late) for key in ("hosts", "listen"))
+    return Complaint("GRN-L020", f"{late.path}.tls.redirect_from", message, "other hosts, or no `redirect_from`", about)

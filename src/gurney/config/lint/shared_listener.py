@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 from typing import Any
 
 from gurney.config.addresses import spell_target
@@ -19,24 +18,27 @@ def look(document: Document, marks: Marks) -> Iterator[Complaint]:
     for application in document.applications.values():
         said: set[tuple[str, str]] = set()
         for listen, services in shared(application).items():
-            for early, late in combinations(services, 2):
-                pair = early.path, late.path
-                if early.protocol == late.protocol and pair not in said:
-                    said.add(pair)
-                    yield from _overlap(early, late, listen)
+            yield from _overlaps(services, listen, said)
             yield from _differences(services, listen, said)
 
 
-def _overlap(early: ProxyService, late: ProxyService, listen: Listen) -> Iterator[Complaint]:
-    both = [host for host in late.hosts if host in early.hosts]
-    if not both or early.base != late.base:
-        return
-    what = f"host '{both[0]}'" if early.protocol == "tcp" else f"host '{both[0]}' below '{late.base}'"
-    where = _spelt(listen)
+def _overlaps(services: tuple[ProxyService, ...], listen: Listen, said: set[tuple[str, str]]) -> Iterator[Complaint]:
+    """Each service against those before it, once for a pair of services."""
+    first: dict[tuple[str, str, str], ProxyService] = {}
+    for late in services:
+        for host in late.hosts:
+            early = first.setdefault((late.protocol, host, late.base), late)
+            if early is not late and (early.path, late.path) not in said:
+                said.add((early.path, late.path))
+                yield _overlap(early, late, host, listen)
+
+
+def _overlap(early: ProxyService, late: ProxyService, host: str, listen: Listen) -> Complaint:
+    what = f"host '{host}'" if early.protocol == "tcp" else f"host '{host}' below '{late.base}'"
     hint = "hosts: [NAME] with `tls`" if early.protocol == "tcp" else "other hosts, or another base"
     about = tuple(f"{service.path}.{key}" for service in (early, late) for key in ("hosts", "base", "listen"))
-    message = f"service '{late.name}' is never reached on {where}: service '{early.name}' serves {what} too"
-    yield Complaint("GRN-L018", late.path, message, hint, about)
+    message = f"service '{late.name}' is never reached on {_spelt(listen)}: service '{early.name}' serves {what} too"
+    return Complaint("GRN-L018", late.path, message, hint, about)
 
 
 def _differences(services: tuple[ProxyService, ...], listen: Listen, said: set[tuple[str, str]]) -> Iterator[Complaint]:
