@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -67,6 +68,49 @@ def nothing(name: str, digest: str) -> bytes:
 
 
 def test_what_is_right_passes() -> None:
+    Sandbox(binary.find(), judge).check(*made(by_hand([18080], {"one": 18081}), {}), nothing)
+
+
+def test_a_program_in_a_private_folder_is_checked_with_all_the_same(tmp_path: Path) -> None:
+    found = binary.find()
+    shutil.copytree(found.path.parent, tmp_path / "private" / "bin")
+    (tmp_path / "private").chmod(0o700)
+    private = dataclasses.replace(found, path=tmp_path / "private" / "bin" / "haproxy")
+    Sandbox(private, judge).check(*made(by_hand([18080], {"one": 18081}), {}), nothing)
+
+
+def test_the_checker_sees_a_stand_in_and_never_the_key(tmp_path: Path) -> None:
+    """The real key is not even a key: only what stands in for it can pass."""
+    kept = b"-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----\n"
+    one = by_hand([18080], {"one": 18081}, bind=" ssl crt current/certificates/a.pem", materials={"certificates/a.pem": "ab" * 32})
+    asked: list[str] = []
+
+    def material(name: str, digest: str) -> bytes:
+        asked.append(digest)
+        return kept
+
+    Sandbox(binary.find(), judge).check(*made(one, {}), material)
+    assert asked == ["ab" * 32]
+
+
+def test_a_check_leaves_nothing_and_what_a_killed_one_left_is_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Path(tempfile.mkdtemp(prefix="gurney-place-"))
+    place.chmod(0o755)
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    old, young = place / "gurney-check-old", place / "gurney-check-young"
+    for left in (old, young):
+        (left / "cell").mkdir(parents=True)
+    os.utime(old, (0, 0))
+    try:
+        Sandbox(binary.find(), judge).check(*made(by_hand([18080], {"one": 18081}), {}), nothing)
+        assert list(place.iterdir()) == [young]
+    finally:
+        shutil.rmtree(place)
+
+
+def test_a_private_temporary_folder_is_not_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "private").mkdir(mode=0o700)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "private"))
     Sandbox(binary.find(), judge).check(*made(by_hand([18080], {"one": 18081}), {}), nothing)
 
 

@@ -20,6 +20,7 @@ from gurney.compile.haproxy.bundle import CONFIGURATION, Bundle, Frontend
 from gurney.engines.engine import Ground, Listener, Observed
 from gurney.engines.haproxy import binary, changes, ports, sandbox, servers, words
 from gurney.engines.haproxy.binary import Binary
+from gurney.engines.haproxy.explain import explain
 from gurney.engines.haproxy.master import SOCKET, Master
 from gurney.engines.haproxy.observe import Observer, differences
 from gurney.engines.haproxy.publish import CURRENT, Bundles, Made
@@ -187,7 +188,7 @@ class Haproxy:
         content = home.published()
         if content is None:
             raise NotFound(f"application '{application}' has no HAProxy")
-        raise NotFound("this version explains nothing of HAProxy")
+        return explain(home.folder, self._read(content), service, facts)
 
     # ---- one change
 
@@ -201,6 +202,7 @@ class Haproxy:
         if before.pids and self._reloads(home, before, wanted):
             self._reload(application, home).room(before.serving or wanted)
         self._publish(home, made, wanted)
+        self._bundles_read.setdefault(application, {})[made.generation] = wanted
         try:
             begun = _size(home.folder / OUTPUT)
             if run and self._run(application, home):
@@ -362,7 +364,7 @@ class Haproxy:
 
     def _bundles(self, application: str) -> Bundles:
         folder = self._ground.folder(application)
-        return Bundles(folder / FOLDER, folder.parents[1] / "keys" / "certificates")
+        return Bundles(folder / FOLDER, folder.parents[1] / "keys" / "certificates", self._ground.user(application))
 
     def _home(self, application: str) -> Bundles:
         home = self._bundles(application)

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gurney.compile.haproxy.bundle import Bundle
+from gurney.config.limits import OLD_WORKERS
 from gurney.disk import files
 from gurney.engines.haproxy import carried, words
 from gurney.engines.haproxy.master import Master, Workers
 from gurney.errors import EngineRefused, NotRunning
 
 APART_SECONDS = 1.0  # reliability §4.2: reloads coalesce to one a second
-OLD_WORKERS = 4  # with so many alive the next reload waits and says who holds them
-OLD_WORKERS_MOST = 8  # with so many alive after the wait it is refused: each holds memory of its own
+OLD_WORKERS_MOST = 2 * OLD_WORKERS  # with so many alive after the wait it is refused: each holds memory of its own
 OLD_WORKERS_SECONDS = 20.0
 NAMED = 5  # sessions of one worker that are named
 _PAUSE = 0.1

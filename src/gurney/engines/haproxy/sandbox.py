@@ -6,13 +6,16 @@ sees a copy in a folder of its own, with stand-ins for every key, as another use
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +30,9 @@ from gurney.errors import EngineRefused
 SECONDS = 5
 CELL = Path(__file__).with_name("cell.py")
 NOBODY = 65534
+_PREFIX = "gurney-check-"
+_TEMPORARY = (Path("/tmp"), Path("/var/tmp"))
+_STALE = 600.0  # seconds; no check lasts as long
 _KILLED = "the check took longer than 5 s or more than it may have"
 
 Judge = Callable[[Mapping[str, str]], tuple[str, ...]]
@@ -62,7 +68,10 @@ class Sandbox:
         faults = self.judge(made.files)
         if faults:
             raise EngineRefused(f"what was compiled is not allowed in an engine's file: {'; '.join(faults[:3])}", hint=words.DEFECT)
-        top = Path(tempfile.mkdtemp(prefix="gurney-check-"))
+        place = _place()
+        _sweep(place)
+        top = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+        top.chmod(0o711)  # ours, and passed through by the other user: its own is only what stands in `cell`
         try:
             status, said = self._run(top, made, material)
         finally:
@@ -81,7 +90,7 @@ class Sandbox:
         stand_ins = StandIns()
         publish.copy(made, inside / made.generation, lambda name, digest: stand_ins.of(material(name, digest)))
         (inside / CURRENT).symlink_to(made.generation)
-        _open_to(self.user, top)
+        _open_to(self.user, inside)
         program = self._program(top)
         arguments = [str(program), "-c", "-f", f"{CURRENT}/{CONFIGURATION}"]
         command = [sys.executable, "-I", "-S", str(CELL), str(inside), str(self.user), str(SECONDS), *arguments]
@@ -89,12 +98,9 @@ class Sandbox:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, cwd="/", env=ENVIRONMENT, start_new_session=True
             )  # fmt: skip
-            try:
-                status = process.wait(SECONDS)
-            except subprocess.TimeoutExpired:
+            if not _ends(process.pid, SECONDS):
                 process.kill()
-                process.wait()
-                status = -9
+            status = process.wait()
         return status, output.read_bytes().decode("utf-8", "replace")
 
     def _program(self, top: Path) -> Path:
@@ -107,8 +113,34 @@ class Sandbox:
         return copied / self.binary.path.name
 
 
+def _place() -> Path:
+    """Where the cell is made: a folder the other user can pass through, which a private $TMPDIR is not."""
+    usual = Path(tempfile.gettempdir())
+    return next((place for place in (usual, *_TEMPORARY) if os.geteuid() != 0 or (place.is_dir() and _reachable(place))), usual)
+
+
+def _sweep(place: Path) -> None:
+    """What a check left behind that was cut off by SIGKILL."""
+    for left in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            about = left.lstat()
+            if about.st_uid == os.geteuid() and time.time() - about.st_mtime > _STALE:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _ends(pid: int, within: float) -> bool:
+    """Whether a child ends within so many seconds; known the moment it does."""
+    pidfd = os.pidfd_open(pid)
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(within * 1000))
+    finally:
+        os.close(pidfd)
+
+
 def _reachable(path: Path) -> bool:
-    """Whether anybody may run this file."""
+    """Whether anybody may run this file, or pass through this folder."""
     return all(place.stat().st_mode & 0o001 for place in (path, *path.parents))
 
 
