@@ -104,8 +104,8 @@ class World:
         self.database.close()
         self.log.close()
         self._open()
-        routes = {(name, "route"): True for name in self.keeper.routes}
-        self.control.remember({**routes, **{(name, "haproxy"): True for name in self.machine.running}})
+        routes = {(name, "route"): self.keeper.listeners[name] for name in self.keeper.routes}
+        self.control.remember({**routes, **{(name, "haproxy"): () for name in self.machine.running}})
 
     def apply(self, text: str, **how: float) -> dict[str, object]:
         return self.control.apply(text, "gurney.yaml", who="me", folder=self.path, **how)  # type: ignore[arg-type]

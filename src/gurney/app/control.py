@@ -156,12 +156,12 @@ class _Process:
 
     def _remember(self) -> None:
         """What runs under the guard, by engine."""
-        running = {}
+        running: dict[tuple[str, str], tuple[str, ...]] = {}
         for process in self._keeper.processes():
             for name, engine in self.control.engines.items():
                 application = engine.application(process.name)
                 if application is not None:
-                    running[(application, name)] = process.pid is not None
+                    running[(application, name)] = process.listeners
         self.control.remember(running)
 
     def _take_up(self) -> None:

@@ -12,7 +12,7 @@ from gurney.control.decide import UNKNOWN, process_of
 from gurney.control.journal import Journal
 from gurney.engines.engine import Engine
 from gurney.errors import EngineRefused, GurneyError, LocalError
-from gurney.plan.steps import Key, Listener, Step, overlap
+from gurney.plan.steps import Key, Listener, Process, Step, overlap
 
 STOP_SECONDS = 10.0  # architecture §3: unfinished objects get up to 10 s
 
@@ -20,8 +20,15 @@ STOP_SECONDS = 10.0  # architecture §3: unfinished objects get up to 10 s
 class Carrier:
     """Brings engines from what they serve to what is wanted. `serving` and `wanted` are the caller's and never changed here."""
 
-    def __init__(self, engines: Mapping[str, Engine], progress: Callable[[str], None], journal: Journal) -> None:
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        progress: Callable[[str], None],
+        journal: Journal,
+        process: Callable[[Key, bytes], Process] = process_of,
+    ) -> None:
         self._engines = engines
+        self._process = process
         self._progress = progress
         self._journal = journal
         self._bound: dict[Key, tuple[Listener, ...]] = {}  # what the steps in hand gave each engine
@@ -109,10 +116,18 @@ class Carrier:
                     trouble[key] = f"going back failed too: {error.message}"
         return list(trouble.values())
 
+    def _listeners(self, key: Key, content: bytes | None) -> tuple[tuple[Listener, ...], bool]:
+        """What an engine that serves `content` listens on (nothing when nobody can tell), and whether its load hands that over."""
+        try:
+            there = self._process(key, content) if content else None
+        except GurneyError:
+            there = None
+        return (there.listeners, there.listeners_by_load) if there is not None else ((), False)
+
     def _let_go(self, key: Key, keys: list[Key], serving: Mapping[Key, bytes]) -> None:
         """Of addresses `key` was given by the steps so far and others are to have back; what cannot be told is left to `back`."""
-        good = _listeners(key, serving.get(key))
-        others = [listener for other in keys if other != key for listener in _listeners(other, serving.get(other))]
+        good, by_load = self._listeners(key, serving.get(key))
+        others = [at for other in keys if other != key or not by_load for at in self._listeners(other, serving.get(other))[0]]
         surplus = [one for one in self._bound.get(key, ()) if one not in good and any(overlap(one, other) for other in others)]
         if not surplus:
             return
@@ -123,11 +138,3 @@ class Carrier:
                 self._engines[key[1]].listen(key[0], tuple(one for one in self._bound[key] if one in good))
         except GurneyError as error:
             self._progress(f"{key[0]}: {error.message}")
-
-
-def _listeners(key: Key, content: bytes | None) -> tuple[Listener, ...]:
-    """What an engine that serves `content` listens on; nothing when nobody can tell."""
-    try:
-        return process_of(key, content).listeners if content else ()
-    except GurneyError:
-        return ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from gurney.config.overrides import Override, matching
 from gurney.config.overrides import word as checked
 from gurney.control.carry import Carrier
 from gurney.control.conditions import APPLY_FAILED, CONFIRM_PENDING, Condition, Conditions, when
-from gurney.control.decide import UNKNOWN, Decision, decide, granted, services_of, steps
+from gurney.control.decide import UNKNOWN, Decision, Held, decide, granted, held, services_of, steps
 from gurney.control.draft import Draft, read, with_files
 from gurney.control.journal import Journal
 from gurney.control.sessions import open_sessions
@@ -74,6 +74,7 @@ class Control:
         self.overrides: dict[str, Override] = {}
         self.serving: dict[Key, bytes] = {}
         self.observed: dict[Key, Observed] = {}
+        self._held: Held = {}  # what engines listen on where a change was cut short
         self._given_node = node
         self._memory = memory
         self._progress = progress
@@ -82,13 +83,15 @@ class Control:
 
     # -- starting ---------------------------------------------------------------------------------------------------------------
 
-    def remember(self, processes: Mapping[Key, bool]) -> None:
-        """Learn what is wanted and what runs. `processes` are the engines the guard keeps; nothing is changed."""
+    def remember(self, processes: Mapping[Key, Sequence[str]]) -> None:
+        """Learn what is wanted and what runs. `processes` are the engines the guard keeps, with the names of the listeners it holds for
+        them; nothing is changed."""
         with self.changing:
             self.revision = self._memory.revisions.newest()
             self.overrides = {one.object: one for one in self._memory.overrides.all()}
             good = {(one.application, one.engine): one for one in self._memory.last_good.all()}
             self.serving = {key: self._content_of(key, good.get(key)) for key in processes}
+            self._held = held(self.serving, processes)
 
     def _content_of(self, key: Key, good: Good | None) -> bytes:
         """What a running engine serves, found by the generation it names; empty when nobody can tell (it is then loaded again)."""
@@ -131,7 +134,8 @@ class Control:
             if self.decision is None:
                 return
             wanted = self.decision.wanted
-            brought, refused = self._carrier.each(steps(self.serving, wanted), self.serving, wanted)
+            order, self._held = steps(self.serving, wanted, held=self._held), {}
+            brought, refused = self._carrier.each(order, self.serving, wanted)
             for key in brought:
                 self._served(key, wanted.get(key))
                 self.conditions.clear(APPLY_FAILED, key[0], self.clock())
@@ -326,6 +330,7 @@ class Control:
             node=self._given_node,
             hostname=self.hostname,
             sessions=sessions,
+            held=self._held,
             machine=self._machine,
         )
 
@@ -345,6 +350,7 @@ class Control:
 
     def _carry(self, decision: Decision, revision: Revision) -> None:
         begun = time.monotonic()
+        self._held = {}
         try:
             self._carrier.all_or_nothing(decision.steps, self.serving, decision.wanted)
         except GurneyError as refused:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,8 +15,9 @@ from gurney.control import node as nodes
 from gurney.control.draft import Draft
 from gurney.errors import GurneyError
 from gurney.plan.order import plan
-from gurney.plan.steps import Key, Process, Sessions, Step
+from gurney.plan.steps import Key, Listener, Process, Sessions, Step
 
+Held = Mapping[Key, tuple[Listener, ...]]
 UNKNOWN = b""  # content of an engine that runs while nobody can tell what it serves
 
 
@@ -65,6 +66,7 @@ def decide(
     node: str | None = None,
     hostname: str = "",
     sessions: Sessions | None = None,
+    held: Held | None = None,
     machine: Callable[[str], Machine] = lambda application: Machine(),
 ) -> Decision:
     """From a sound document to a decision; `machine` tells what an application's engines may have. Raises `InputRefused` for the node."""
@@ -72,7 +74,7 @@ def decide(
     document = lay(draft.document, overrides)
     wanted = compiled(document, draft.files, machine)
     found = {key: process_of(key, content) for key, content in wanted.items()}
-    return Decision(draft, document, chosen, wanted, found, steps(serving, wanted, sessions))
+    return Decision(draft, document, chosen, wanted, found, steps(serving, wanted, sessions, held))
 
 
 def compiled(document: Document, files: Mapping[str, Material], machine: Callable[[str], Machine]) -> dict[Key, bytes]:
@@ -96,11 +98,35 @@ def granted(processes: Mapping[Key, Process]) -> list[dict[str, str]]:
     ]
 
 
-def steps(serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes], sessions: Sessions | None = None) -> tuple[Step, ...]:
-    """The ordered steps from what serves to what is wanted; none where they are the same."""
+def steps(
+    serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes], sessions: Sessions | None = None, held: Held | None = None
+) -> tuple[Step, ...]:
+    """The ordered steps from what serves to what is wanted; none where they are the same.
+
+    `held` says of engines what they listen on where that is not what they serve: a change was cut short.
+    """
     goal = {key: process_of(key, content) for key, content in wanted.items()}
     there = {key: _running(key, content, goal.get(key)) for key, content in serving.items()}
+    for key, listeners in (held or {}).items():
+        if key in there:
+            there[key] = replace(there[key], listeners=listeners)
     return plan(there, goal, sessions).steps
+
+
+def held(serving: Mapping[Key, bytes], names: Mapping[Key, Sequence[str]]) -> Held:
+    """What engines listen on by the names their guard has for it, where somebody binds for them."""
+    found: dict[Key, tuple[Listener, ...]] = {}
+    for key, listeners in names.items():
+        if listeners and not _running(key, serving.get(key, UNKNOWN), None).listeners_by_load:
+            found[key] = tuple(_listener(name) for name in listeners)
+    return found
+
+
+def _listener(name: str) -> Listener:
+    """A listener by its name: `*:104`, `10.0.0.2:104`, `[2001:db8::2]:104`."""
+    host, _, port = name.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    return name, "" if host == "*" else host, int(port)
 
 
 def process_of(key: Key, content: bytes) -> Process:
