@@ -1,7 +1,8 @@
 """The one place for a change at run time: what runs becomes what the bundle says, without a new process.
 
 It works from observation alone: whatever was done before (by half, by hand, twice) is looked at, and only the difference is said. What
-comes goes before what goes (make before break): certificates, members added, weights and limits, maps, members taken out.
+comes goes before what goes (make before break): certificates, maps (the checks of members to come read them), members added, weights and
+limits, members taken out.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ def apply_changes(
     for one in found:
         if not one.commands:
             raise ReloadNeeded(f"{one.text}: only a reload mends that")
-    done = [*_certificates(runtime, folder, wanted, hit)]
+    done = [*_certificates(runtime, folder, wanted, hit), *_maps(runtime, wanted, hit)]
     done += _servers(runtime, [one for one in found if one.order <= servers.SET], hit)
-    done += _maps(runtime, wanted, hit)
     done += _servers(runtime, [one for one in found if one.order > servers.SET], hit)
     _forget(runtime, [one.server for one in found if one.server is not None])
-    reap(runtime, runtime.look(), wanted)
+    if any(one.order == servers.REMOVE for one in found) or servers.leaving(running, wanted):
+        reap(runtime, runtime.look(), wanted)
     return tuple(dict.fromkeys(done))  # a pool's panic twin says the same once more
 
 

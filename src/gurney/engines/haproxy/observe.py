@@ -6,12 +6,15 @@ connection); maps and certificates when a worker or a bundle is new, and after t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from gurney.compile.haproxy.bundle import Bundle
 from gurney.engines.engine import Observed
-from gurney.engines.haproxy import certificates, changes, maps, servers, status
+from gurney.engines.haproxy import certificates, changes, conditions, maps, servers, status
 from gurney.engines.haproxy.master import Master, Workers
 from gurney.engines.haproxy.running import Running
 from gurney.engines.haproxy.runtime import Runtime
@@ -31,30 +34,47 @@ def differences(folder: Path, wanted: Bundle) -> tuple[str, ...]:
 
 
 class Observer:
-    """Looks at the HAProxy of one application again and again; keeps what was compared already and the counters of workers before."""
+    """Looks at the HAProxy of one application again and again; keeps what was compared already and the counters of workers before.
 
-    def __init__(self) -> None:
+    One look at a time: whoever else asks waits for it.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._one = threading.Lock()
         self._totals = status.Totals()
         self._operational: dict[str, str] = {}
         self._compared: tuple[object, ...] = ()
         self._turn: list[str] = []
         self._wrong: tuple[str, ...] = ()
+        self._held: dict[tuple[str, str], tuple[str, float]] = {}  # condition and object → reason, since
 
     def observe(self, folder: Path, candidates: Sequence[Candidate]) -> Observed:
         """What it serves and how it is; never raises. `candidates`: the published bundle first, then others whose files are kept."""
-        try:
-            runtime = Runtime(folder)
-            running = runtime.look()
-            told: dict[str, object] = {"workers": _workers(Master(folder))}
-            generation, why = self._generation(runtime, folder, running, candidates)
-            if candidates:
-                shown = next((bundle for key, bundle in candidates if key == generation), candidates[0][1])
-                seen = status.status(shown, running, self._totals, self._operational)
-                self._operational.update(status.operational(seen))
-                told |= seen
-            return Observed(True, generation, {"generation": generation, **told}, why)
-        except GurneyError as error:
-            return Observed(False, None, None, error.message)
+        with self._one:
+            try:
+                return self._look(folder, candidates)
+            except GurneyError as error:
+                return Observed(False, None, None, error.message)
+
+    def _look(self, folder: Path, candidates: Sequence[Candidate]) -> Observed:
+        runtime = Runtime(folder)
+        running = runtime.look()
+        workers = _workers(Master(folder))
+        generation, why = self._generation(runtime, folder, running, candidates)
+        told: dict[str, Any] = {"generation": generation, "workers": workers}
+        if candidates:
+            shown = next((bundle for key, bundle in candidates if key == generation), candidates[0][1])
+            told |= status.status(shown, running, self._totals, self._operational)
+            self._operational.update(status.operational(told))
+            told["conditions"] = self._conditions(conditions.conditions(shown, told, root=conditions.runs_as_root(workers["current"])))
+        return Observed(True, generation, told, why)
+
+    def _conditions(self, found: Iterable[conditions.Found]) -> list[dict[str, Any]]:
+        now, before, self._held = self._clock(), self._held, {}
+        for code, object_, reason in found:
+            self._held[code, object_] = (reason, before[code, object_][1] if (code, object_) in before else now)
+        return [{"code": code, "object": name, "reason": reason, "since": since} for (code, name), (reason, since) in self._held.items()]
 
     def _generation(self, runtime: Runtime, folder: Path, running: Running, candidates: Sequence[Candidate]) -> tuple[str | None, str]:
         why = "nothing is published"
@@ -126,7 +146,7 @@ def _in_words(found: Sequence[str]) -> str:
     return "; ".join(found[:SHOWN]) + more
 
 
-def _workers(master: Master) -> dict[str, object]:
+def _workers(master: Master) -> dict[str, Any]:
     found: Workers = master.workers()
     return {
         "master": found.master,

@@ -63,7 +63,7 @@ class Row(NamedTuple):
     def number(self, column: str) -> int:
         """A column as a number; 0 where HAProxy has none."""
         text = getattr(self, column)
-        return int(text) if text.isascii() and text.isdigit() else 0
+        return int(text) if text else 0
 
 
 FRONTEND, BACKEND, SERVER = "0", "1", "2"

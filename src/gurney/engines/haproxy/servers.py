@@ -65,7 +65,10 @@ def differences(running: Running, bundle: Bundle, before: Bundle | None = None) 
             continue
         for server in backend.servers:
             row = rows.get(server.name)
-            found += [_missing(backend, server)] if row is None else _differing(backend, server, row)
+            if row is None:
+                found.append(_missing(backend, server))
+            elif not _as_wanted(server, row):
+                found += _differing(backend, server, row)
         found += _foreign(backend, rows, known)
     return tuple(sorted(found, key=lambda one: one.order))
 
@@ -173,6 +176,12 @@ def _added(backend: Backend, server: Server) -> tuple[Command, ...]:
     if not server.disabled:
         found += [commands.on_server(Verb.READY, backend.name, server.name)]
     return tuple(found)
+
+
+def _as_wanted(server: Server, row: Row) -> bool:
+    """Whether nothing differs, as far as that is seen without a closer look: this is asked of every server each second."""
+    at = row.addr == server.address and row.uweight == str(server.weight) and (row.slim or "0") == str(server.maxconn)
+    return at and (row.status == "MAINT" if server.disabled else row.status not in ("MAINT", "DRAIN"))
 
 
 def _differing(backend: Backend, server: Server, row: Row) -> Iterator[Difference]:

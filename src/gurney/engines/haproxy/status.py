@@ -8,15 +8,13 @@ answers after a reload is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from gurney.compile.haproxy.bundle import Bundle, Server
 from gurney.engines.haproxy import servers, spoken
 from gurney.engines.haproxy.running import Row, Running
-
-_SERVICE = ("stot", "req_tot", "bin", "bout", "ereq", "dreq", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx")
-_MEMBER = ("stot", "req_tot", "econ", "eresp", "wretr", "wredis", "chkdown", "hrsp_5xx", "bin", "bout")
 
 
 class Totals:
@@ -24,30 +22,47 @@ class Totals:
 
     def __init__(self) -> None:
         self._worker: tuple[str, str] | None = None
-        self._seen: dict[tuple[str, ...], int] = {}
-        self._base: dict[tuple[str, ...], int] = {}
+        self._seen: dict[tuple[str, str], tuple[str, ...]] = {}  # proxy and server → counters as told last
+        self._base: dict[tuple[str, str], tuple[int, ...]] = {}  # what was counted before those
+        self._sums: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def begin(self, worker: tuple[str, str]) -> None:
         """What follows is told by this worker: when it is another one, what was counted before is kept."""
         if self._worker is not None and self._worker != worker:
-            for key in self._seen:
-                self._keep(key)
+            self._base |= self._sums
+            self._seen.clear()
         self._worker = worker
 
-    def of(self, row: Row, columns: Sequence[str]) -> dict[str, int]:
+    def of(self, row: Row, counters: Counters) -> tuple[int, ...]:
         """These counters of one row of `show stat`, carried on. A server deleted and added again begins at 0 in the same worker."""
-        found = {}
-        for column in columns:
-            key, now = (row.pxname, row.svname, column), row.number(column)
-            if now < self._seen.get(key, 0):
-                self._keep(key)
-            self._seen[key] = now
-            found[column] = now + self._base.get(key, 0)
-        return found
+        key, told = (row.pxname, row.svname), counters.pick(row)
+        before = self._seen.get(key)
+        if told == before:  # most are: it is asked of every server each second
+            return self._sums[key]
+        now = tuple(int(text or 0) for text in told)
+        if before is not None and any(one < int(then or 0) for one, then in zip(now, before, strict=True)):
+            self._base[key] = self._sums[key]
+        base = self._base.get(key)
+        self._seen[key] = told
+        self._sums[key] = now if base is None else tuple(one + then for one, then in zip(now, base, strict=True))
+        return self._sums[key]
 
-    def _keep(self, key: tuple[str, ...]) -> None:
-        self._base[key] = self._base.get(key, 0) + self._seen[key]
-        self._seen[key] = 0
+
+class Counters:
+    """Columns of `show stat` that count up."""
+
+    def __init__(self, *columns: str) -> None:
+        self.columns = columns
+        self.pick: Callable[[Row], tuple[str, ...]] = attrgetter(*columns)
+
+    def summed(self, found: Iterable[tuple[int, ...]]) -> dict[str, int]:
+        """By column, over several rows."""
+        sums = [sum(one) for one in zip(*found, strict=True)] or [0] * len(self.columns)
+        return dict(zip(self.columns, sums, strict=True))
+
+
+_SERVICE = Counters("stot", "req_tot", "bin", "bout", "ereq", "dreq", "hrsp_1xx", "hrsp_2xx", "hrsp_3xx", "hrsp_4xx", "hrsp_5xx")
+_MEMBER = Counters("stot", "req_tot", "econ", "eresp", "wretr", "wredis", "chkdown", "hrsp_5xx", "bin", "bout")
 
 
 def status(bundle: Bundle, running: Running, totals: Totals, before: Mapping[str, str]) -> dict[str, Any]:
@@ -77,10 +92,7 @@ def _checked(bundle: Bundle, running: Running) -> bool:
 def _service(name: str, bundle: Bundle, running: Running, totals: Totals) -> dict[str, Any]:
     fronts = [one for one in bundle.frontends if name in one.services]
     rows = [running.frontends[one.name] for one in fronts if one.name in running.frontends]
-    counted: dict[str, int] = dict.fromkeys(_SERVICE, 0)
-    for row in rows:
-        for column, value in totals.of(row, _SERVICE).items():
-            counted[column] += value
+    counted = _SERVICE.summed(totals.of(row, _SERVICE) for row in rows)
     http = bundle.table.services[name].protocol == "http"
     shared = sorted({other for one in fronts for other in one.services} - {name})
     found: dict[str, Any] = {
@@ -131,23 +143,22 @@ def _pools(bundle: Bundle, running: Running, totals: Totals, before: Mapping[str
 def _member(
     member: str, override: str | None, placed: Sequence[tuple[Server, Row]], totals: Totals, before: Mapping[str, str]
 ) -> dict[str, Any]:
-    server, row = min(placed, key=lambda one: one[1].status == "no check")  # the backend that checks it, else the first
     rows = [one for _, one in placed]
-    counted: dict[str, int] = dict.fromkeys(_MEMBER, 0)
-    for one in rows:
-        for column, value in totals.of(one, _MEMBER).items():
-            counted[column] += value
+    row = min(rows, key=_unchecked)
+    counted = _MEMBER.summed(totals.of(one, _MEMBER) for one in rows)
     sessions = sum(one.number("scur") for one in rows)
+    words = [spoken.operational(one) for one in rows]
     operational = spoken.operational(row)
+    if operational == "up" and "full" in words:
+        operational = "full"
     return {
         "configured": "enabled",
         "override": override,
         "operational": operational if operational is not None else before.get(member, "up"),
         "why": spoken.why(row, sessions),
         "outcome": spoken.check(row),
-        "weight_now": server.weight if row.throttle in ("", "100") else None,
         "sessions": sessions,
-        "cap": server.maxconn or None,
+        "cap": max(server.maxconn for server, _ in placed) or None,
         "queued": sum(one.number("qcur") for one in rows),
         "requests_total": max(counted["req_tot"], counted["stot"]) if row.mode == "tcp" else counted["req_tot"],
         "failures_total": counted["econ"] + counted["eresp"],
@@ -156,6 +167,11 @@ def _member(
         "bytes_in": counted["bin"],
         "bytes_out": counted["bout"],
     }
+
+
+def _unchecked(row: Row) -> int:
+    """Least for the row with a check of its own: a panic twin says `no check`, one that follows another's checks has no result."""
+    return 2 if row.status == "no check" else 0 if row.check_status else 1
 
 
 def operational(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
