@@ -1,4 +1,4 @@
-"""What the README shows is typed and compared, against real archives."""
+"""What the README shows is typed and compared, against real archives and web servers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from tests.docs.pages import TOP, fenced, pages
 from tests.docs.session import Session, Step, missing, steps
 
-PORTS = ("11112", "11121", "11122", "11123")
+PORTS = ("11112", "11121", "11122", "11123", "8080", "8081", "8082")
 
 
 def free_ports(count: int) -> list[str]:
@@ -29,8 +29,6 @@ def free_ports(count: int) -> list[str]:
 
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Session]:
-    if shutil.which("storescp") is None or shutil.which("dcmsend") is None:
-        pytest.skip("not proven: the README's session (dcmtk is not installed)")
     state = tmp_path / "s"
     environment = {**os.environ, "PATH": f"{os.environ['PATH']}:{TOP}/.venv/bin", "GURNEY_STATE": str(state)}
     one = Session(tmp_path, environment)
@@ -40,15 +38,24 @@ def session(tmp_path: Path) -> Iterator[Session]:
 
 
 @pytest.mark.live
-def test_the_readmes_document_serves_as_shown(session: Session, tmp_path: Path) -> None:
-    """The README's document and its session, with free ports in place of the ones shown and this folder in place of /tmp/first."""
+@pytest.mark.parametrize(
+    ("file", "first_line", "programs"),
+    [("gurney.yaml", "  pacs:", ("storescp", "dcmsend")), ("web.yaml", "  portal:", ("curl", "python3"))],
+)
+def test_the_readmes_document_serves_as_shown(
+    session: Session, tmp_path: Path, file: str, first_line: str, programs: tuple[str, ...]
+) -> None:
+    """The README's documents and their sessions, with free ports in place of the ones shown and this folder in place of /tmp/first."""
+    missing_programs = [program for program in programs if shutil.which(program) is None]
+    if missing_programs:
+        pytest.skip(f"not proven: the README's session ({', '.join(missing_programs)} not installed)")
     text = pages()["README.md"]
     for old, new in zip(PORTS, free_ports(len(PORTS)), strict=True):
-        text = text.replace(old, new)
+        text = re.sub(rf"\b{old}\b", new, text)
     found = list(fenced("README.md", text))
-    document = next(block.text for block in found if block.language == "yaml")
-    block = next(block.text for block in found if "gurney up gurney.yaml" in block.text)
-    (tmp_path / "gurney.yaml").write_text(document, encoding="utf-8")
+    document = next(block.text for block in found if block.language == "yaml" and first_line in block.text)
+    block = next(block.text for block in found if f"gurney up {file}" in block.text)
+    (tmp_path / file).write_text(document, encoding="utf-8")
     done = []
     for step in steps(block):
         if not re.match(r"(export|make|cd) ", step.command):
