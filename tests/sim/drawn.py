@@ -233,6 +233,7 @@ def _haproxy(name: str, services: Mapping[str, One], weights: Mapping[str, int])
         at: ProxyMember(at, f"{root}.pools.pool.members.{at}", "10.0.2.1", 8080, weight, None, CHECK, None, "none")
         for at, weight in weights.items()
     }
+    queue = Queue(1000, 5000)
     pools = {"pool": ProxyPool("pool", f"{root}.pools.pool", "http", "least-load", Persist(), 200, queue, 0, 0, None, None, None, members)}
     application = Application(name, root, {}, {}, made, pools)
     shape = repr(made)

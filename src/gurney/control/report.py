@@ -109,9 +109,11 @@ def _words_of(service: Service | ProxyService) -> dict[str, Any]:
 def _pools(carried: Application, overrides: Mapping[str, Override], told: Mapping[str, Any], silent: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for pool in pools_of(carried):
-        said = _mapping(_mapping(told.get(pool.name)).get("members"))
+        of_pool = _mapping(told.get(pool.name))
+        said = _mapping(of_pool.get("members"))
         members: Mapping[str, Member | ProxyMember] = pool.members
         found[pool.name] = {
+            **{word: value for word, value in of_pool.items() if isinstance(word, str)},
             "balance": pool.balance,
             "members": {
                 name: _member(member, overrides.get(f"{carried.name}/{pool.name}/{name}"), _mapping(said.get(name)), silent)
