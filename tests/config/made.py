@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from gurney.config import limits, text, words
+from tests.config import made_proxied
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,11}", fullmatch=True)
 AE_TITLES = st.from_regex(r"[!-\[\]-~]([ -\[\]-~]{0,14}[!-\[\]-~])?", fullmatch=True).filter(lambda title: "/" not in title)
@@ -125,4 +126,6 @@ def documents(draw: DrawFn) -> dict[str, Any]:
             "services": {one: draw(services(20_000 + 10 * number + at, pool_names)) for at, one in enumerate(service_names)},
             "pools": {one: draw(pools(sites, at)) for at, one in enumerate(pool_names)},
         }
+    if draw(st.booleans()):
+        applications["proxied"] = draw(made_proxied.applications(sites[0]))
     return {"gurney": 1, "sites": {site: {"jurisdiction": "GB"} for site in sites}, "applications": applications}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gurney.config import canonical
 from gurney.config.document import Document
 from gurney.config.reader import read
-from tests.config.documents import EVERYTHING, SMALLEST
+from tests.config.documents import EVERYTHING, PORTAL, SMALLEST
 from tests.config.made import documents
 
 
@@ -80,6 +80,24 @@ def test_every_change_of_meaning_changes_the_digest() -> None:
     for old, new in changes:
         assert old in EVERYTHING
         digests.add(canonical.digest(document(EVERYTHING.replace(old, new))))
+    assert len(digests) == len(changes) + 1
+
+
+def test_every_change_of_what_haproxy_carries_changes_the_digest() -> None:
+    digests = {canonical.digest(document(PORTAL))}
+    changes = (
+        ("path: /health", "path: /healthy"),
+        ("path: /two", "path: /three"),
+        ("weight: 20", "weight: 21"),
+        ("tls/portal.pem, tls/north.pem", "tls/north.pem, tls/portal.pem"),
+        ("max_in_flight: none", "max_in_flight: 200"),
+        ("base: /images", "base: /pictures"),
+        ("[10.0.4.1:5432, {address: 10.0.4.2:5432, proxy: v1}]", "[{address: 10.0.4.2:5432, proxy: v1}, 10.0.4.1:5432]"),
+        ("hsts: 1y", "hsts: 2y"),
+    )
+    for old, new in changes:
+        assert old in PORTAL
+        digests.add(canonical.digest(document(PORTAL.replace(old, new))))
     assert len(digests) == len(changes) + 1
 
 

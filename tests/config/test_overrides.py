@@ -8,7 +8,7 @@ from gurney.config.document import Document
 from gurney.config.overrides import Override, lay, matching, objects, weight_of, word
 from gurney.config.reader import read
 from gurney.errors import InputRefused
-from tests.config.documents import EVERYTHING
+from tests.config.documents import EVERYTHING, PORTAL
 
 
 def document() -> Document:
@@ -67,6 +67,21 @@ def test_what_is_laid_is_seen_and_nothing_else_changes() -> None:
 def test_the_last_word_counts_and_a_member_that_is_gone_is_no_matter() -> None:
     laid = lay(document(), [over("pacs/breast/BREAST", "drain"), over("pacs/breast/BREAST", "disable"), over("gone/gone/gone", "drain")])
     assert laid.applications["pacs"].pools["breast"].members["BREAST"].override == "disable"
+
+
+def test_members_that_haproxy_carries_are_meant_and_laid_over_too() -> None:
+    before = read(PORTAL).document
+    assert before is not None
+    assert matching(before, "portal/pages/*") == ("portal/pages/one", "portal/pages/two")
+    assert matching(before, "*/*/*") == objects(before) and len(objects(before)) == 9
+    laid = lay(
+        before, [over("portal/pages/one", "weight=7"), over("portal/records/10.0.4.1:5432", "disable"), over("portal/api/x", "drain")]
+    )
+    pools = laid.applications["portal"].proxied_pools
+    assert [(member.override, member.weight) for member in pools["pages"].members.values()] == [("weight=7", 7), (None, 20)]
+    assert [member.override for member in pools["records"].members.values()] == ["disable", None]
+    assert laid.applications["portal"].pools == before.applications["portal"].pools
+    assert before == read(PORTAL).document
 
 
 def test_words() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from gurney.config import keys
 from gurney.config.reader import read
 from gurney.config.schema import DIALECT, FORMS, json_schema
-from tests.config.documents import EVERYTHING, PORTAL, SMALLEST, legal
+from tests.config.documents import EVERYTHING, PORTAL, SMALLEST, legal, with_web
 from tests.config.json_schema import wrong
 from tests.config.made import documents
 
@@ -58,6 +58,32 @@ def test_every_made_document_fits(made: dict[str, Any]) -> None:
 def test_an_editor_sees_what_is_wrong(old: str, new: str) -> None:
     assert old in SMALLEST
     text = SMALLEST.replace(old, new, 1)
+    assert _judge(yaml.safe_load(text)) != []
+    assert read(text).document is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("protocol: http", "protocol: fhir"),
+        ("protocol: http, ", "protocol: http, ae_title: PACS, "),
+        ("protocol: http, ", "protocol: http, waf: block, "),
+        ("protocol: http, ", "protocol: http, base: portal, "),
+        ("protocol: http, ", "protocol: http, hosts: [a_b], "),
+        ("protocol: http, ", "protocol: http, tls: {certificate: /etc/a.pem}, "),
+        ("protocol: http, ", "protocol: http, tls: {client: required}, "),
+        ("protocol: http, ", "protocol: http, rules: [{match: {modality: MG}, pool: pages}], "),
+        ("protocol: http, ", "protocol: tcp, base: /x, "),
+        ("pages: [", "pages: [{address: x, proxy: v3}, "),
+        ("pages: [10.0.3.1:8080]", "pages: {balance: leastconn, members: [10.0.3.1:8080]}"),
+        ("pages: [10.0.3.1:8080]", "pages: {panic: 30, members: [10.0.3.1:8080]}"),
+        ("pages: [10.0.3.1:8080]", "pages: {keep: study, persist: cookie, members: [10.0.3.1:8080]}"),
+    ],
+)
+def test_an_editor_sees_what_is_wrong_with_http(old: str, new: str) -> None:
+    whole = with_web("accept_from: 10.0.0.0/8")
+    assert old in whole and _judge(yaml.safe_load(whole)) == []
+    text = whole.replace(old, new, 1)
     assert _judge(yaml.safe_load(text)) != []
     assert read(text).document is None
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from gurney.balance import facts, policy
+from gurney.compile.haproxy import backends, rules
 from gurney.config import codes, keys, limits, lint, words
 from gurney.health.checks import CHECKS
 from gurney.health.outcomes import OUTCOMES
@@ -28,6 +29,20 @@ def test_requests_and_what_names_them() -> None:
 def test_checks_and_outcomes() -> None:
     assert set(CHECKS) == set(words.CHECK_KINDS)
     assert set(OUTCOMES) == set(words.OUTCOMES)
+
+
+def test_what_haproxy_does_is_what_may_be_written() -> None:
+    assert set(backends.BALANCES) == {*words.HTTP_BALANCES, *words.TCP_BALANCES}
+    assert set(words.TCP_BALANCES) == set(words.HTTP_BALANCES) - {"uri"}
+    assert set(backends.CHECKS) == set(words.PROXY_CHECK_KINDS)
+    assert set(backends.PERSISTS) == set(words.HTTP_PERSISTS) == {*words.TCP_PERSISTS, "cookie"}
+    assert set(rules.FACTS) == set(words.HTTP_FACTS) > set(words.TCP_FACTS)
+
+
+def test_every_protocol_has_its_lists() -> None:
+    assert set(words.BALANCES_OF) == set(words.CHECK_KINDS_OF) == set(words.PROTOCOLS) == {*words.ROUTE_PROTOCOLS, *words.PROXY_PROTOCOLS}
+    assert set(words.PERSISTS_OF) == set(words.PROXY_PROTOCOLS)
+    assert {keys.protocol(kind) for kind in keys.KINDS} == {"", *words.PROTOCOLS}
 
 
 def test_what_a_pool_may_say_of_a_status_is_done() -> None:
