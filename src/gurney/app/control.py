@@ -145,6 +145,7 @@ class _Process:
             self._fresh_guard = self._start_guard()
             self._remember()
             self._take_up()
+            self.control.keep()  # what was adopted has the program, the uid and the listeners of today
             self.watch.guard()  # how often each process was restarted until now
             self._look_after()
         except BaseException as error:  # shown by the main thread, which it ends

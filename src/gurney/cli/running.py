@@ -56,7 +56,8 @@ def down(state: StateOption = None) -> None:
     try:
         asked.alive()
     except NotRunning:
-        down_without_control(folder, _hung(asked))
+        for one in down_without_control(folder, _hung(asked)):
+            terminal.talk(f"stopped {one}")
     else:
         asked.down()
     terminal.line("down")

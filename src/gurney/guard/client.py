@@ -16,7 +16,7 @@ from typing import Any
 from gurney.disk import locks
 from gurney.errors import GuardRefused, NotRunning
 from gurney.guard import child, privileges
-from gurney.guard.intents import Terms, terms_as_json
+from gurney.guard.intents import Intent, Intents, Terms, terms_as_json
 from gurney.net import messages
 from gurney.net.messages import Connection
 
@@ -163,6 +163,11 @@ def shutdown(state: Path, within: float = 10.0, *, argv: Sequence[str] | None = 
         if not poll.poll(START_SECONDS * 1000):  # the answer comes just before its end; a service manager may start the next one at once
             raise GuardRefused("the guard said that it ended, and has not")
     return True
+
+
+def left(state: Path) -> tuple[Intent, ...]:
+    """What a guard that is gone was to keep. Raises StateUnusable."""
+    return Intents(state / INTENTS).all()
 
 
 def _launch(state: Path, argv: Sequence[str]) -> subprocess.Popen[bytes]:

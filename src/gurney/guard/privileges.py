@@ -15,6 +15,8 @@ PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, PR_CAP_AMBIENT_RAISE, PR_CAP_AMBIENT_LOWE
 ENVIRONMENT = ("LANG", "LC_ALL", "PYTHONPATH", "GURNEY_FAILPOINTS")
 """What passes from our environment to a child: its language, and what only development and tests set."""
 CAP_NET_BIND_SERVICE = 10
+TRY = "import os, sys; os.listdir(sys.argv[1]); import gurney.app.route"
+"""What another uid has to be able to do: reach its folder, read our program."""
 TRY_SECONDS = 20.0
 
 
@@ -47,17 +49,19 @@ def without_ports(binds: bool) -> Iterator[None]:
 
 def able(uid: int, folder: Path) -> str:
     """Why our own program cannot run under this uid in this folder; "" when it can. Tried, not guessed; for root only."""
-    argv = [sys.executable, "-c", "import gurney.app.route"]
+    argv = [sys.executable, "-c", TRY, str(folder)]
     try:
         done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, cwd=folder, env=environment(), user=uid, group=uid, extra_groups=[],
+            argv, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", env=environment(), user=uid, group=uid, extra_groups=[],
             timeout=TRY_SECONDS, check=False,
         )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        return f"uid {uid} cannot run {sys.executable} in {folder}: {getattr(problem, 'strerror', None) or problem}"
+    except subprocess.TimeoutExpired:
+        return ""  # a machine that is busy says nothing against it
+    except OSError as problem:
+        return f"uid {uid} cannot run {sys.executable}: {problem.strerror}"
     if done.returncode:
         words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        return f"uid {uid} cannot run Gurney in {folder}: {words[-1] if words else f'exit {done.returncode}'}"
+        return f"uid {uid} cannot run Gurney: {words[-1] if words else f'exit {done.returncode}'}"
     return ""
 
 
