@@ -16,11 +16,17 @@ from gurney.plan.steps import Process
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Facts of the machine a compiler needs. `nofile` is the hard RLIMIT_NOFILE; `uid` of the application where the guard is root."""
+    """Facts of the machine a compiler needs.
+
+    `nofile` is the hard RLIMIT_NOFILE; `uid` of the application where the guard is root; `threads` HAProxy will have, one a CPU it may use;
+    `ipv6`: whether the kernel has it, so that "every address" is both families.
+    """
 
     nofile: int = 20_000
     haproxy: tuple[int, int] = (2, 8)
     uid: int | None = None
+    threads: int = 2
+    ipv6: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from gurney.errors import InputRefused
 
 FORMAT = 1  # of bundle.json; another one is refused
 CONFIGURATION = "haproxy.cfg"
+SERVE, PANIC, CHECKS = ROLES = ("serve", "panic", "checks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +43,31 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One backend. `pool` is the document's; a pool may have several (panic). `resizable`: servers may be added at run time."""
+    """One backend. `pool` is the document's; a pool may have several. `resizable`: servers may be added and removed at run time.
+
+    `role`: serve · panic (the same members without checks, used when too few are usable) · checks (serves nobody: members of the pool
+    that are checked otherwise than its first follow their namesakes here).
+    """
 
     name: str
     pool: str
     resizable: bool
     servers: tuple[Server, ...]
+    role: str = SERVE
 
 
 @dataclass(frozen=True, slots=True)
 class Frontend:
-    """One listening frontend and the services it serves. `listener` is HOST:PORT as `listener_name` spells it."""
+    """One listening frontend and the services it serves. `listener` is HOST:PORT as `listener_name` spells it.
+
+    `redirect`: it only sends their clients to https.
+    """
 
     name: str
     listener: str
     listen: Listen
     services: tuple[str, ...]
+    redirect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,21 @@ from collections.abc import Iterable, Mapping
 
 from gurney.compile.haproxy import text
 from gurney.compile.haproxy.names import Names
-from gurney.compile.haproxy.tree import File, Host, Int, Made, MapKey, Network, Pattern, Word
+from gurney.compile.haproxy.tree import Address, File, Host, HostPort, Int, Made, MapKey, Network, Pattern, Word
 from gurney.config.proxied import Material
 from gurney.errors import LocalError
 
 Entry = Pattern | Network | Host | MapKey
-Value = Made | Int | Word | Host
+Value = Made | Int | Word | Host | HostPort | Address
+
+MEMBER_HOSTS = File("maps/members_hosts.map")  # server → what its checks name as Host
+USABLE_WANTED = File("maps/panic_usable.map")  # backend → fewer usable members than this are panic
+FALLBACKS = File("maps/pools_fallback.map")  # backend → the one that serves when it has no usable member
+
+
+def file_of(owner: Made, what: str) -> File:
+    """The map `maps/OWNER_WHAT.map`."""
+    return File(f"maps/{owner.name}_{what}.map")
 
 
 class Files:
@@ -28,16 +37,16 @@ class Files:
         self.materials: dict[str, str] = {}
         self.swappable: list[str] = []
 
-    def values(self, owner: Made | Word, what: str, entries: Iterable[Entry]) -> File:
+    def values(self, owner: Made, what: str, entries: Iterable[Entry]) -> File:
         """A value list `maps/OWNER_WHAT.list`, an entry a line."""
-        return self._map(f"maps/{text.word(owner)}_{what}.list", [text.entry(item) for item in entries])
+        return self._map(f"maps/{owner.name}_{what}.list", [text.entry(item) for item in entries])
 
-    def map(self, owner: Made | Word, what: str, entries: Iterable[tuple[Entry | Made, Value]]) -> File:
-        """A map `maps/OWNER_WHAT.map`, a key and its value a line; the first of two equal keys counts."""
+    def map(self, file: File, entries: Iterable[tuple[Entry | Made, Value]]) -> File:
+        """A map, a key and its value a line; the first of two equal keys counts."""
         found: dict[str, str] = {}
         for key, value in entries:
             found.setdefault(text.entry(key), text.word(value))
-        return self._map(f"maps/{text.word(owner)}_{what}.map", [f"{key} {value}" for key, value in found.items()])
+        return self._map(file.name, [f"{key} {value}" for key, value in found.items()])
 
     def _map(self, name: str, lines: list[str]) -> File:
         made = File(name)

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from gurney.compile.haproxy.tree import Digest, Int, Leaf, Line, Listed, LogFields, Milliseconds, Section, Word, words
 from gurney.compile.target import Machine
+from gurney.config import limits
 
-KEEPALIVE_IDLE_MS, KEEPALIVE_INTERVAL_MS, KEEPALIVE_PROBES = 10_000, 3_000, 3  # reliability §3
-TCP_UT_MS = {"http": 15_000, "tcp": 60_000}  # reliability §3: tcp may carry what lets its peer wait
-CONNECT_MS = 3_000
-TUNNEL_MS = 3_600_000  # http.md §2: a WebSocket that is silent for an hour has ended
-FIN_MS = 30_000
-DRAIN_WITHIN_MS = 12 * 3_600_000  # http.md §10: how long an old worker may finish its sessions
-STREAMS = 100  # of one HTTP/2 connection
+USER_TIMEOUT_MS = {"http": limits.HTTP_USER_TIMEOUT_MS, "tcp": 60_000}  # reliability §3; what tcp carries may let its peer wait
+FIN_MS = 30_000  # a connection of which one side has closed
 RING_BYTES, RING_LINE = 1 << 20, 2_048
+CHECK_MS = 2_000
+HOLD_MS = 10_000  # an address a resolver gave is taken as good for so long
 
 _CIPHERS = Listed(
     words("ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-RSA-AES256-GCM-SHA384"), ":"
 )
 _SUITES = Listed(words("TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256"), ":")
 _CURVES = Listed(words("X25519 P-256 P-384"), ":")
-_LOG = (
-    '{"time":"%[date(0,ms)]","id":"%ID","frontend":"%f","backend":"%b","server":"%s","service":"%[var(txn.service)]",'
-    '"rule":"%[var(txn.rule)]","status":%ST,"in":%U,"out":%B,"ms":{"request":%TR,"queue":%Tw,"connect":%Tc,"response":%Tr,"all":%Ta},'
-    '"end":"%tsc","tls":"%sslv","address":"%ci"}'
-)
+# No %r, %HU, %HQ, no path, no header, no value: reliability §7. Names are server-made, numbers are HAProxy's.
+LOGS = {
+    "http": (
+        '{"time":"%[date(0,ms)]","id":"%ID","frontend":"%f","backend":"%b","server":"%s","service":"%[var(txn.service)]",'
+        '"rule":"%[var(txn.rule)]","status":%ST,"in":%U,"out":%B,'
+        '"ms":{"request":%TR,"queue":%Tw,"connect":%Tc,"response":%Tr,"all":%Ta},"end":"%tsc","tls":"%sslv","address":"%ci"}'
+    ),
+    "tcp": (
+        '{"time":"%[date(0,ms)]","frontend":"%f","backend":"%b","server":"%s","service":"%[var(txn.service)]",'
+        '"rule":"%[var(txn.rule)]","in":%U,"out":%B,"ms":{"queue":%Tw,"connect":%Tc,"all":%Tt},"end":"%ts","tls":"%sslv","address":"%ci"}'
+    ),
+}
 
 
 def said(phrase: str, *leaves: Leaf, path: str = "") -> Line:
@@ -31,19 +36,19 @@ def said(phrase: str, *leaves: Leaf, path: str = "") -> Line:
     return Line((*words(phrase), *leaves), path)
 
 
-def globals_(machine: Machine, maxconn: int, shape: str) -> Section:
+def globals_(machine: Machine, maxconn: int, shape: str, peered: bool) -> Section:
     """The global section: limits, the runtime socket, what a reload hands over, the TLS profile of reliability §7."""
     owner = () if machine.uid is None else (said("uid", Int(machine.uid)), said("gid", Int(machine.uid)))
     return Section(
         said("global"),
         (
             Line((Word("description"), Digest(shape)), shape=()),
-            said("maxconn", Int(maxconn)),
+            said("maxconn", Int(maxconn, 1)),
             *owner,
-            said("localpeer local"),
+            *((said("localpeer local"),) if peered else ()),
             said("stats socket unix@run/admin.sock mode 600 level admin expose-fd listeners"),
             said("server-state-file run/server-state"),
-            said("hard-stop-after", Milliseconds(DRAIN_WITHIN_MS)),
+            said("hard-stop-after", Milliseconds(limits.HTTP_DRAIN_WITHIN_MS)),
             said("ssl-default-bind-ciphers", _CIPHERS),
             said("ssl-default-bind-ciphersuites", _SUITES),
             said("ssl-default-bind-curves", _CURVES),
@@ -52,7 +57,7 @@ def globals_(machine: Machine, maxconn: int, shape: str) -> Section:
             said("ssl-default-server-ciphersuites", _SUITES),
             said("ssl-default-server-options ssl-min-ver TLSv1.2 no-tls-tickets"),
             said("ssl-server-verify required"),
-            said("tune.h2.fe.max-concurrent-streams", Int(STREAMS)),
+            said("tune.h2.fe.max-concurrent-streams", Int(limits.HTTP_STREAMS)),
         ),
     )
 
@@ -62,26 +67,41 @@ def ring() -> Section:
     return Section(said("ring logs"), (said("format raw"), said("maxlen", Int(RING_LINE)), said("size", Int(RING_BYTES))))
 
 
-def defaults() -> Section:
-    """What every proxy starts from; frontends and backends lay their own time-outs over it."""
+def peers() -> Section:
+    """The way of stick tables to the worker after a reload: a unix socket, nothing on the network."""
+    return Section(said("peers local"), (said("bind unix@run/peers.sock"), said("server local")))
+
+
+def resolvers() -> Section:
+    """How host names of members are looked up while HAProxy runs: by the servers of the machine's resolv.conf."""
+    return Section(said("resolvers dns"), (said("parse-resolv-conf"), said("hold valid", Milliseconds(HOLD_MS))))
+
+
+def defaults(protocol: str) -> Section:
+    """What every proxy of a protocol starts from; frontends and backends lay their own time-outs over it."""
+    http = (
+        said("option http-restrict-req-hdr-names reject"),
+        said("option idle-close-on-response"),
+        said("retry-on conn-failure empty-response"),
+        said("http-reuse safe"),
+        said("option forwardfor"),
+        said("option forwarded proto host for"),
+        said("unique-id-format", LogFields("%[uuid()]")),
+    )
     return Section(
-        said("defaults"),
+        said(f"defaults {protocol}"),
         (
-            said("mode http"),
+            said(f"mode {protocol}"),
             said("log ring@logs len", Int(RING_LINE), *words("format raw local0 info")),
-            said("log-format", LogFields(_LOG)),
-            said("unique-id-format", LogFields("%[uuid()]")),
+            said("log-format", LogFields(LOGS[protocol])),
             said("option dontlognull"),
-            said("option idle-close-on-response"),
-            said("option http-restrict-req-hdr-names reject"),
             said("option abortonclose"),
             said("option redispatch", Int(1)),
-            said("retries", Int(3)),
-            said("retry-on conn-failure empty-response"),
-            said("http-reuse safe"),
+            said("retries", Int(limits.HTTP_RETRIES)),
+            *(http if protocol == "http" else ()),
             *_keepalive("cli"),
             *_keepalive("srv"),
-            *_timeouts(),
+            *_timeouts(protocol),
             said("load-server-state-from-file global"),
         ),
     )
@@ -90,23 +110,25 @@ def defaults() -> Section:
 def _keepalive(side: str) -> tuple[Line, ...]:
     return (
         said(f"option {side}tcpka"),
-        said(f"{side}tcpka-idle", Milliseconds(KEEPALIVE_IDLE_MS)),
-        said(f"{side}tcpka-intvl", Milliseconds(KEEPALIVE_INTERVAL_MS)),
-        said(f"{side}tcpka-cnt", Int(KEEPALIVE_PROBES)),
+        said(f"{side}tcpka-idle", Milliseconds(limits.KEEPALIVE_IDLE_MS)),
+        said(f"{side}tcpka-intvl", Milliseconds(limits.KEEPALIVE_INTERVAL_MS)),
+        said(f"{side}tcpka-cnt", Int(limits.KEEPALIVE_PROBES)),
     )
 
 
-def _timeouts() -> tuple[Line, ...]:
+def _timeouts(protocol: str) -> tuple[Line, ...]:
     found = {
-        "client": 60_000,
-        "server": 60_000,
-        "connect": CONNECT_MS,
-        "queue": 5_000,
-        "http-request": 10_000,
-        "http-keep-alive": 60_000,
-        "tunnel": TUNNEL_MS,
+        "client": limits.HTTP_IDLE_MS,
+        "server": limits.HTTP_SERVER_MS,
+        "connect": limits.HTTP_CONNECT_MS,
+        "queue": limits.QUEUE_WAIT_MS,
+        "http-request": limits.HTTP_HEADERS_MS,
+        "http-keep-alive": limits.HTTP_IDLE_MS,
+        "tunnel": limits.HTTP_TUNNEL_MS,
         "client-fin": FIN_MS,
         "server-fin": FIN_MS,
-        "check": 2_000,
+        "check": CHECK_MS,
     }
+    if protocol == "tcp":
+        del found["http-request"], found["http-keep-alive"]
     return tuple(said(f"timeout {word}", Milliseconds(value)) for word, value in found.items())

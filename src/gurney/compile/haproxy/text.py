@@ -7,6 +7,7 @@ doubled. The leaves were checked when they were made and what is written is chec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,7 @@ from gurney.compile.haproxy.tree import (
     Host,
     HostPort,
     Int,
+    Ip,
     Leaf,
     Line,
     Listed,
@@ -36,6 +38,7 @@ from gurney.compile.haproxy.tree import (
     Sample,
     Section,
     Term,
+    Tracked,
     UrlPath,
     Word,
 )
@@ -44,6 +47,7 @@ from gurney.errors import LocalError
 
 FOLDER = "current"  # where the bundle's files lie, seen from HAProxy's working folder
 _INDENT = "    "
+_BARE = re.compile(r"[A-Za-z0-9.:/=_-]+")  # needs no quotes anywhere
 _SECONDS, _MINUTES, _HOURS = 1_000, 60_000, 3_600_000
 
 
@@ -151,8 +155,14 @@ def _plain(text: str) -> bool:
 
 
 def _format(leaf: Format) -> str:
-    parts = [part.text.replace("%", "%%") if isinstance(part, Quoted) else f"%[{_bare_sample(part)}]" for part in leaf.parts]
-    return _quote("".join(parts))
+    text = "".join([_part(part) for part in leaf.parts])
+    return text if _BARE.fullmatch(text) else _quote(text)
+
+
+def _part(leaf: Quoted | Sample | Host | Ip | Int) -> str:
+    if isinstance(leaf, Sample):
+        return f"%[{_bare_sample(leaf)}]"
+    return (leaf.text if isinstance(leaf, Quoted) else word(leaf)).replace("%", "%%")
 
 
 def _term(leaf: Term) -> str:
@@ -179,12 +189,14 @@ _SPELLED: Mapping[type, Callable[[Any], str]] = {
     Int: lambda leaf: str(leaf.value),
     Milliseconds: lambda leaf: spell_duration(leaf.value),
     Address: lambda leaf: spell_target(leaf.host, leaf.port),
+    Ip: lambda leaf: leaf.address,
     Host: lambda leaf: leaf.name,
     HostPort: lambda leaf: f"{leaf.host.name}:{leaf.port}",
     Network: lambda leaf: leaf.network,
     Header: lambda leaf: leaf.name if _plain(leaf.name) else _quote(leaf.name),
     UrlPath: _path,
     Made: lambda leaf: leaf.name,
+    Tracked: lambda leaf: f"{leaf.backend.name}/{leaf.server.name}",
     File: _file,
     Digest: lambda leaf: leaf.hex,
     Cookie: lambda leaf: leaf.value,

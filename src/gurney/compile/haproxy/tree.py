@@ -81,6 +81,16 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class Ip:
+    """An IP address in its canonical form, alone."""
+
+    address: str
+
+    def __post_init__(self) -> None:
+        _canonical(ipaddress.ip_address, self.address, "an address")
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """A host name in lower case, `*.` before it where that is meant."""
 
@@ -140,6 +150,17 @@ class Made:
 
     def __post_init__(self) -> None:
         _whole(_MADE, self.name, "a name made here")
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """A server whose checks another follows: `BACKEND/SERVER`."""
+
+    backend: Made
+    server: Made
+
+    def __post_init__(self) -> None:
+        _must(isinstance(self.backend, Made) and isinstance(self.server, Made), "a server to follow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +251,10 @@ class Sample:
 class Format:
     """A value in a log-format position: literal text (percent signs doubled when it is written) and sample expressions."""
 
-    parts: tuple[Quoted | Sample, ...]
+    parts: tuple[Quoted | Sample | Host | Ip | Int, ...]
 
     def __post_init__(self) -> None:
-        _must(bool(self.parts) and _all(self.parts, (Quoted, Sample)), "a format")
+        _must(bool(self.parts) and _all(self.parts, (Quoted, Sample, Host, Ip, Int)), "a format")
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,13 +312,13 @@ class Acl:
 Argument = Word | Int | Milliseconds | Host | Header | Made | File | Quoted
 Value = Word | Int | Made | Host | Network | Digest
 Leaf = (
-    Word | Int | Milliseconds | Address | Host | HostPort | Network | Header | UrlPath | Made | File | Digest | Cookie
+    Word | Int | Milliseconds | Address | Ip | Host | HostPort | Network | Header | UrlPath | Made | Tracked | File | Digest | Cookie
     | Pattern | MapKey | Quoted | Sample | Format | LogFields | Listed | Term | Acl
 )  # fmt: skip
 _ARGUMENTS = (Word, Int, Milliseconds, Host, Header, Made, File, Quoted)
 _VALUES = (Word, Int, Made, Host, Network, Digest)
 LEAVES: tuple[type, ...] = (
-    Word, Int, Milliseconds, Address, Host, HostPort, Network, Header, UrlPath, Made, File, Digest, Cookie,
+    Word, Int, Milliseconds, Address, Ip, Host, HostPort, Network, Header, UrlPath, Made, Tracked, File, Digest, Cookie,
     Quoted, Sample, Format, LogFields, Listed, Term, Acl,
 )  # fmt: skip
 
