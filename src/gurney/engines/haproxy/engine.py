@@ -262,7 +262,7 @@ class Haproxy:
         reloading = self._reloads(home, before, wanted)
         if not reloading:
             try:
-                changes.apply_changes(home.folder, wanted)
+                changes.apply_changes(home.folder, wanted, hit, before=before.serving)
             except EngineRefused as refusal:  # a reload carries out what the runtime socket cannot, and mends what it did by half
                 self._ground.progress(f"{application}: {refusal.message}; reloading")
                 reloading = True
@@ -364,7 +364,7 @@ class Haproxy:
 
     def _bundles(self, application: str) -> Bundles:
         folder = self._ground.folder(application)
-        return Bundles(folder / FOLDER, folder.parents[1] / "keys" / "certificates", self._ground.user(application))
+        return Bundles(folder / FOLDER, folder.parents[1] / "keys" / "certificates")
 
     def _home(self, application: str) -> Bundles:
         home = self._bundles(application)
