@@ -41,9 +41,10 @@ def test_every_diagnostics_code_is_explained() -> None:
 def test_every_condition_is_explained_to_operators() -> None:
     from gurney.control import conditions as of_control
     from gurney.deliver import conditions as of_routes
+    from gurney.engines.haproxy import conditions as of_haproxy
 
     text = pages()["docs/operating.md"]
-    assert [name for name in {**of_control.MEANINGS, **of_routes.MEANINGS} if f"`{name}`" not in text] == []
+    assert [name for name in {**of_control.MEANINGS, **of_routes.MEANINGS, **of_haproxy.MEANINGS} if f"`{name}`" not in text] == []
 
 
 def test_every_condition_of_the_status_policy_is_a_known_one() -> None:

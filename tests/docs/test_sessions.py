@@ -56,6 +56,8 @@ def test_the_readmes_document_serves_as_shown(
     document = next(block.text for block in found if block.language == "yaml" and first_line in block.text)
     block = next(block.text for block in found if f"gurney up {file}" in block.text)
     (tmp_path / file).write_text(document, encoding="utf-8")
+    if os.geteuid() == 0:
+        block = block.replace("no conditions\n", "…\n")  # RunsAsRoot, where root's own clone can be read by root alone
     done = []
     for step in steps(block):
         if not re.match(r"(export|make|cd) ", step.command):

@@ -7,6 +7,7 @@ import inspect
 from gurney import errors
 from gurney.control import conditions as of_control
 from gurney.deliver import conditions as of_routes
+from gurney.engines.haproxy import conditions as of_haproxy
 from tools.reference.table import code, page, table
 
 
@@ -30,11 +31,12 @@ def errors_page() -> str:
 
 
 def conditions() -> str:
-    """Every condition."""
+    """Every condition; one that several engines know has the meaning of the first."""
+    meanings = {**of_haproxy.MEANINGS, **of_routes.MEANINGS, **of_control.MEANINGS}
     return page(
         "Conditions",
-        "`gurney/control/conditions.py` and `gurney/deliver/conditions.py`",
+        "`gurney/control/conditions.py`, `gurney/deliver/conditions.py` and `gurney/engines/haproxy/conditions.py`",
         "Something that is not as it should be, with a reason and since when: `gurney status` lists them. What to do about each stands in "
         "[Operating](../operating.md#conditions).",
-        table(("code", "meaning"), [(code(name), meaning) for name, meaning in {**of_control.MEANINGS, **of_routes.MEANINGS}.items()]),
+        table(("code", "meaning"), [(code(name), meaning) for name, meaning in meanings.items()]),
     )
