@@ -148,7 +148,6 @@ global
   description SHAPE
   maxconn {maxconn}
   stats socket unix@run/admin.sock mode 600 level admin expose-fd listeners
-  stats timeout 10s
   hard-stop-after 12h
   server-state-file run/server-state
   {in_global}

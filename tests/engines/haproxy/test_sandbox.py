@@ -47,6 +47,11 @@ BEHIND = {
     "errorfile": ({"more": "errorfile 503 /etc/passwd"}, {}),
     "map of another folder": ({"more": "http-request deny if { path,map(/etc/passwd) -m found }"}, {}),
     "acl of another folder": ({"more": "http-request deny if { path -f /etc/passwd }"}, {}),
+    "ca-file among known words": ({"bind": " ssl crt-list current/l.txt ca-file /etc/shadow verify required"}, {"l.txt": "x"}),
+    "file of an answer": ({"more": "http-request return status 200 content-type text/plain file /etc/passwd"}, {}),
+    "file of values": ({"more": "acl a path -m str -f /etc/passwd"}, {}),
+    "file of a map": ({"more": "use_backend %[path,map_str(/etc/passwd)]"}, {}),
+    "file above the bundle": ({"more": "acl a path -m str -f current/../../../../etc/passwd"}, {}),
     "program": ({"more": "\nprogram evil\n  command /usr/bin/touch " + CANARY}, {}),
 }
 
@@ -89,7 +94,7 @@ def test_the_checker_sees_a_stand_in_and_never_the_key(tmp_path: Path) -> None:
         asked.append(digest)
         return kept
 
-    Sandbox(binary.find(), judge).check(*made(one, {}), material)
+    Sandbox(binary.find(), lambda files: ()).check(*made(one, {}), material)
     assert asked == ["ab" * 32]
 
 

@@ -45,24 +45,23 @@ class Made:
 class Bundles:
     """The bundles of one application.
 
-    `folder` is HAProxy's working folder, `certificates` where the state keeps files by digest. `user`: the gid that may pass through to the
-    sockets of `run/` that are made for it; None where HAProxy's workers run as we do.
+    `folder` is HAProxy's working folder, `certificates` where the state keeps files by digest.
     """
 
     folder: Path
     certificates: Path
-    user: int | None = None
 
     def prepare(self) -> None:
         """Make the folders and take away what a crash left half made. Raises OSError, `EngineRefused` when somebody else made one."""
+        # a worker of another uid passes through to run/peers.sock; the folder above lets in nobody else, the other sockets are ours
+        mode = 0o711 if os.geteuid() == 0 else 0o700
         for folder in (self.folder, self.folder / RUN):
             folder.mkdir(mode=0o700, exist_ok=True)
             there = folder.lstat()  # the folder above may be writable for the application's own user: a link would lead us elsewhere
             if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.geteuid():
                 raise EngineRefused(f"{folder} is not ours", hint="take it away: it is made anew")
-            if self.user is not None and (there.st_gid, stat.S_IMODE(there.st_mode)) != (self.user, 0o710):
-                os.chown(folder, -1, self.user)
-                folder.chmod(0o710)
+            if stat.S_IMODE(there.st_mode) != mode:
+                folder.chmod(mode)
         for left in self.folder.glob(".*"):
             _away(left)
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gurney.compile.haproxy import keywords
 from gurney.compile.haproxy.bundle import CONFIGURATION, Bundle
 from gurney.engines.haproxy import publish, words
 from gurney.engines.haproxy.binary import ENVIRONMENT, Binary
@@ -39,20 +40,24 @@ Judge = Callable[[Mapping[str, str]], tuple[str, ...]]
 """Every text file of a bundle by name -> what is forbidden in them, in words."""
 
 
-_FORBIDDEN = re.compile(
-    r"lua-.*|external-check|insecure-.*|program|ssl-engine|ssl-provider.*|setenv|presetenv|resetenv|unsetenv|fcgi-app"
-    r"|accept-unsafe-violations.*|accept-invalid-http-.*|h1-accept-payload.*|\\..*|quic.*|errorfile|errorfiles|.*json_query.*|/(?:etc|proc|root|home|var|tmp|dev|sys|usr|run)/.*"
+# where a word names a file to read: after these, and as the first argument of a map
+_FILE = re.compile(
+    r"(?:(?<=\s)(?:-f|-M|file|errorfile|lf-file|crt|crt-list|ca-file|crl-file|ca-verify-file|ca-sign-file)\s+|\bmap\w*\()(\S+)"
 )
+_OURS = re.compile(r"current/(?!\S*\.\.)\S+")
+_SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def judge(files: Mapping[str, str]) -> tuple[str, ...]:
-    """What reliability §5 forbids in any file of HAProxy's, whoever wrote it."""
-    return tuple(
-        f"line {number}: {word[:40]!r}"
-        for number, line in enumerate(files.get(CONFIGURATION, "").splitlines(), 1)
-        for word in line.split()
-        if _FORBIDDEN.fullmatch(word) and not word.startswith("/etc/ssl/certs/")
+    """What may not stand in a bundle, whoever wrote it: beyond the grammar we know, any file that is none of the bundle's own."""
+    text = files.get(CONFIGURATION, "")
+    elsewhere = (
+        f"{CONFIGURATION}:{number}: names a file that is not of the bundle"
+        for number, line in enumerate(text.splitlines(), 1)
+        for match in _FILE.finditer(line)
+        if not _OURS.match(match[1]) and match[1] != _SYSTEM_CA
     )
+    return (*keywords.judge(CONFIGURATION, text), *elsewhere)
 
 
 @dataclass(frozen=True, slots=True)
