@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +29,20 @@ def test_blueprint_keeps_what_it_promises(name: str, folder: Path) -> None:
     assert (failed, done.returncode, report["good"]) == ([], 0, True), done.stderr
     assert report["cases"] and all(one["sent"] > 0 for one in report["cases"])
     assert (until_gone(str(folder), 10), list(folder.iterdir())) == ([], [])
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_blueprint_test_interrupted_leaves_nothing(folder: Path, number: int) -> None:
+    # A shell gives its background jobs an ignored SIGINT, and `make test` may be one.
+    argv = ["env", "--default-signal=INT", sys.executable, "-m", "gurney", "blueprint", "test", "tcp"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment(TMPDIR=str(folder)), start_new_session=True) as test:
+        assert test.stdout is not None and test.stdout.readline().startswith("ok")
+        test.send_signal(number)
+        test.wait(40)
+    left = until_gone(str(folder), 10)
+    say("blueprint-interrupted", signal=int(number), exit=test.returncode, processes_left=len(left))
+    assert (test.returncode, left, list(folder.iterdir())) == (1, [], [])
 
 
 @pytest.mark.timeout(60)

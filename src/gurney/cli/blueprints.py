@@ -95,6 +95,7 @@ def _list(json: bool) -> None:
 def _test(name: str, json: bool) -> int:
     """Runs the cases; the exit status."""
     from gurney.demo import cases
+    from gurney.demo.interruption import Stopped, stoppable
     from gurney.demo.trial import Trial
 
     promised = cases.read((place(name) / CASES).read_text(encoding="utf-8"), f"{name}/{CASES}")
@@ -107,8 +108,11 @@ def _test(name: str, json: bool) -> int:
 
     began = time.monotonic()
     terminal.talk(f"{name}: starting Gurney and simulated members on loopback")
-    with Trial(text(name), f"{name}/{DOCUMENT}") as trial:
-        good = trial.run(promised, say)
+    try:
+        with stoppable(), Trial(text(name), f"{name}/{DOCUMENT}") as trial:
+            good = trial.run(promised, say)
+    except (KeyboardInterrupt, Stopped):
+        return 1
     if json:
         terminal.data({"blueprint": name, "good": good, "cases": [one.as_json() for one in results]})
     kept = sum(one.why is None for one in results)

@@ -15,6 +15,7 @@ from typing import Any
 
 from gurney.demo.cases import Act, Case
 from gurney.demo.installation import Installation
+from gurney.demo.interruption import uninterrupted
 from gurney.demo.loopback import FreePorts, Moved, here, moved
 from gurney.demo.senders import SENDERS, Answer, Sender, Target
 from gurney.demo.simulators import Simulator
@@ -82,10 +83,11 @@ class Trial:
 
     def close(self) -> None:
         """Ends Gurney and the simulators, removes the folder."""
-        self.gurney.close()
-        for member in self.members.values():
-            member.kill()
-        self._clear()
+        with uninterrupted():
+            self.gurney.close()
+            for member in self.members.values():
+                member.kill()
+            self._clear()
 
     def _clear(self) -> None:
         self._ports.give_back()
