@@ -47,7 +47,7 @@ class Stage:
             "defaults", " mode http", " timeout connect 2s", " timeout client 20s", " timeout server 20s", " timeout queue 5s",
             " timeout check 1s", " option idle-close-on-response", " retries 0",
             "frontend fe_web", f" bind 127.0.0.1:{self.port}",
-            *(f" http-request return status 200 hdr x-map %[path,map(current/{name},none)] if {{ path_beg /map/ }}" for name in made.maps),
+            *(self._answer(name) for name in made.maps),
             " use_backend be_web_panic if FALSE", " default_backend be_web",
         ]  # fmt: skip
         if self.certificates:
@@ -61,6 +61,11 @@ class Stage:
             ]
             lines += [" option httpchk GET /check", *(self._server(one) for one in backend.servers)]
         return "\n".join(lines) + "\n"
+
+    def _answer(self, name: str) -> str:
+        if name.endswith(".list"):
+            return f" http-request return status 204 if {{ hdr(x-listed) -m str -f current/{name} }}"
+        return f" http-request return status 200 hdr x-map %[path,map(current/{name},none)] if {{ path_beg /map/ }}"
 
     def _server(self, one: Server) -> str:
         return f" server {one.name} {one.address} {one.arguments}{' disabled' if one.disabled else ''}"

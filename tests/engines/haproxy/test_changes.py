@@ -148,6 +148,30 @@ def test_a_map_is_replaced_whole_and_at_once(stage: Stage, website: Website) -> 
     assert _mapped(stage.port, "/map/2") == "none" and observe.differences(stage.folder, empty) == ()
 
 
+def test_a_list_is_replaced_whatever_its_entries_hold(stage: Stage, website: Website) -> None:
+    printable = "".join(map(chr, range(33, 127)))
+    hostile = ["a;b", "a b", "\\", "a\\;show info", "<<x", "-f /etc/passwd", "--", "'", '"', "${X}", "%[env(X)]", printable]
+    one = members(website, "m0")
+    made = bundle(one, port=stage.port, maps={"maps/x.list": "first\n"})
+    stage.publish(made)
+    stage.start()
+    fresh = bundle(one, port=stage.port, maps={"maps/x.list": "# ours\n" + "\n".join([*hostile, *(f"n{n}" for n in range(1500))]) + "\n"})
+    stage.publish(fresh)
+    assert observe.differences(stage.folder, fresh) == ("HAProxy holds another maps/x.list than the file",)
+    changes.apply_changes(stage.folder, fresh)
+    assert observe.differences(stage.folder, fresh) == ()
+    assert (_listed(stage.port, "a;b"), _listed(stage.port, "n1499"), _listed(stage.port, "first")) == (True, True, False)
+
+
+def _listed(port: int, text: str) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/", headers={"x-listed": text})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status == 204
+
+
 def test_a_certificate_is_swapped_under_connections(stage: Stage, website: Website, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     pems = [authority.leaf(f"{name}.pem", "h.test") for name in ("first", "second")]

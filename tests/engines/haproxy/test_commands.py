@@ -37,6 +37,16 @@ def test_a_payload_line_may_hold_what_a_map_may() -> None:
     assert commands.encode([made]) == b"add map @1 current/maps/x.map <<\n^a;b.*\\.c$ d # e\n\n"
 
 
+def test_the_entry_of_a_list_is_one_argument_whatever_it_holds() -> None:
+    made = Command(Verb.ENTRY, ("1", "current/maps/x.list", "a b;c\\d <<"))
+    assert made.text == "add acl @1 current/maps/x.list a\\ b\\;c\\\\d\\ \\<\\<"
+    for text in ("", "a\nb", "a\x00", "é", "x" * 2001):
+        with pytest.raises(InputRefused):
+            Command(Verb.ENTRY, ("1", "current/maps/x.list", text))
+    with pytest.raises(InputRefused):
+        Command(Verb.ENTRY, ("1", "a;b", "fine"))
+
+
 @pytest.mark.parametrize(
     "arguments",
     ["lua x", "check; shutdown", "init-addr none", "tcp-ut 15s", "check inter", "resolvers none", "check inter 1s source 1.2.3.4 x"],

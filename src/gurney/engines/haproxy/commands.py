@@ -1,7 +1,8 @@
 """The one place for what may be said to HAProxy's runtime socket: a closed table of verbs, typed arguments, and how each verb answers.
 
 The socket's grammar ends a command at `;` and at a newline, unescapes `\\` and takes `<<` for a payload: no argument may hold any of
-them, nor a space. The answers are prose; what is written here as success was read off HAProxy 2.8.25. Its answers end with an empty line.
+them, nor a space; only the entry of a list may, and gets a backslash before every character that is no letter, digit or plain sign. The
+answers are prose; what is written here as success was read off HAProxy 2.8.25. Its answers end with an empty line.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ LINE_LIMIT = 8_000  # bytes of one line of commands; HAProxy takes what fits its
 PAYLOAD_LIMIT = 15_000  # bytes after `<<`: with the command it must fit the same buffer
 _WORD = re.compile(r"[A-Za-z0-9@_./:,()=+*!\[\]-][A-Za-z0-9@_./:,()=+*!\[\]#-]{0,511}")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_ENTRY = re.compile(r"[\x20-\x7e]{1,2000}")
+_SPECIAL = re.compile(r"([^A-Za-z0-9_./:@-])")
 _LINE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]+")
 
 
@@ -46,7 +49,7 @@ class Verb(Enum):
     PREPARE_MAP = "prepare map {}", r"New version created: [0-9]+"
     PREPARE_ACL = "prepare acl {}", r"New version created: [0-9]+"
     FILL_MAP = "add map @{} {}", r""
-    FILL_ACL = "add acl @{} {}", r""
+    ENTRY = "add acl @{} {} {}", r""  # `add acl` takes no payload
     COMMIT_MAP = "commit map @{} {}", r""
     COMMIT_ACL = "commit acl @{} {}", r""
     SET_CERTIFICATE = "set ssl cert {}", r"(.*\n)*Transaction (created|updated) for certificate .*!"
@@ -73,8 +76,8 @@ class Command:
         wanted = self.verb.words.count("{}")
         if len(self.arguments) < wanted or (len(self.arguments) > wanted and self.verb is not Verb.ADD):
             raise InputRefused(f"'{self.verb.words}' takes {wanted} arguments, not {len(self.arguments)}")
-        for word in self.arguments:
-            if not _WORD.fullmatch(word):
+        for at, word in enumerate(self.arguments):
+            if not (_ENTRY if self.verb is Verb.ENTRY and at == wanted - 1 else _WORD).fullmatch(word):
                 raise InputRefused(f"{word!r} cannot stand in a command of the runtime socket")
         for line in self.payload:
             if not _LINE.fullmatch(line):
@@ -86,6 +89,8 @@ class Command:
     def text(self) -> str:
         """The command as it is sent, without its end and its payload."""
         count = self.verb.words.count("{}")
+        if self.verb is Verb.ENTRY:
+            return self.verb.words.format(*self.arguments[:-1], _SPECIAL.sub(r"\\\1", self.arguments[-1]))
         return " ".join((self.verb.words.format(*self.arguments[:count]), *self.arguments[count:]))
 
     def did(self, answer: str) -> bool:

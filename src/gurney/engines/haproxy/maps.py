@@ -2,7 +2,7 @@
 
 `prepare` makes a version nobody reads yet, `add` fills it by payload (no escaping there: a line is what it is), `commit` makes it the one
 that is read and frees all before it; a version that was prepared and left is freed with the next commit. Tried on 2.8.25: the dump keeps
-the order of the file. A list used by `-f` (an ACL) has the same verbs under another word.
+the order of the file. A list used by `-f` (an ACL) has the same verbs under another word, but no payload: its entries are said one by one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from gurney.errors import EngineRefused, InputRefused
 MAP, ACL = "map", "acl"
 _SHOW = {MAP: Verb.SHOW_MAP, ACL: Verb.SHOW_ACL}
 _PREPARE = {MAP: Verb.PREPARE_MAP, ACL: Verb.PREPARE_ACL}
-_FILL = {MAP: Verb.FILL_MAP, ACL: Verb.FILL_ACL}
 _COMMIT = {MAP: Verb.COMMIT_MAP, ACL: Verb.COMMIT_ACL}
 _LISTED = re.compile(r"-?[0-9]+ \(([^()]+)\) ")
 
@@ -64,9 +63,15 @@ def replace(runtime: Runtime, name: str, text: str, kind: str) -> None:
     """The map holds exactly these entries; a request sees all of the old ones or all of the new ones. Raises `EngineRefused`."""
     answer = runtime.ask(Command(_PREPARE[kind], (place(name),)))
     version = answer.strip("\n").rpartition(" ")[2]
-    for part in _parts(entries(text, kind)):
-        runtime.ask(Command(_FILL[kind], (version, place(name)), part))
+    runtime.done(_filling(entries(text, kind), kind, version, place(name)))
     runtime.ask(Command(_COMMIT[kind], (version, place(name))))
+
+
+def _filling(lines: Sequence[str], kind: str, version: str, at: str) -> list[Command]:
+    """The commands that fill a prepared version."""
+    if kind == ACL:
+        return [Command(Verb.ENTRY, (version, at, line)) for line in lines]
+    return [Command(Verb.FILL_MAP, (version, at), part) for part in _parts(lines)]
 
 
 def _parts(lines: Sequence[str]) -> Iterable[tuple[str, ...]]:
@@ -88,8 +93,7 @@ def _parts(lines: Sequence[str]) -> Iterable[tuple[str, ...]]:
 def changeable(text: str, kind: str) -> bool:
     """Whether every entry can be said on the runtime socket."""
     try:
-        for part in _parts(entries(text, kind)):
-            Command(_FILL[kind], ("1", "x"), part)
+        _filling(entries(text, kind), kind, "1", "x")
     except (EngineRefused, InputRefused):
         return False
     return True

@@ -91,12 +91,13 @@ def _checked(bundle: Bundle, running: Running) -> bool:
 
 def _service(name: str, bundle: Bundle, running: Running, totals: Totals) -> dict[str, Any]:
     fronts = [one for one in bundle.frontends if name in one.services]
-    rows = [running.frontends[one.name] for one in fronts if one.name in running.frontends]
+    open_ = [(one, running.frontends[one.name]) for one in fronts if one.name in running.frontends]
+    rows = [row for one, row in open_ if not one.redirect]  # one that only sends to https serves nobody
     counted = _SERVICE.summed(totals.of(row, _SERVICE) for row in rows)
     http = bundle.table.services[name].protocol == "http"
     shared = sorted({other for one in fronts for other in one.services} - {name})
     found: dict[str, Any] = {
-        "accepting": bool(fronts) and len(rows) == len(fronts) and all(row.status == "OPEN" for row in rows),
+        "accepting": bool(fronts) and len(open_) == len(fronts) and all(row.status == "OPEN" for _, row in open_),
         "sessions": sum(row.number("scur") for row in rows),
         "sessions_total": counted["stot"],
         "requests_total": counted["req_tot"] if http else counted["stot"],
