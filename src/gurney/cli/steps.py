@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gurney.cli import terminal
@@ -13,16 +13,24 @@ def show(answer: Mapping[str, Any], *, done: bool = False) -> None:
     """The steps on stdout, the document's warnings on stderr."""
     for fault in answer.get("warnings", ()):
         terminal.talk(fault_text(fault))
-    grants(answer)
+    if not done:
+        grants(answer)
     steps = answer["steps"]
     if not steps:
         terminal.line(_nothing(answer, done))
     for number, step in enumerate(steps, 1):
         terminal.block(f"{number}. {step['text']}")
+    if steps and not done:
+        terminal.line(_cuts(steps))
     if done and answer.get("changed") and answer.get("revision") is not None:
         terminal.line(f"revision {answer['revision']} is served")
     if answer.get("pending_until"):
         terminal.line(f"undone at {answer['pending_until']} unless confirmed: gurney confirm")
+
+
+def _cuts(steps: Sequence[Mapping[str, Any]]) -> str:
+    cut = sum(step["cuts"] for step in steps)
+    return f"{cut} session{'s' if cut != 1 else ''} would be cut" if cut else "no session would be cut"
 
 
 def grants(answer: Mapping[str, Any]) -> None:
