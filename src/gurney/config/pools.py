@@ -151,24 +151,7 @@ def _members(desk: Desk, node: Node, path: str, pool_path: str, defaults: _Defau
 def _member(desk: Desk, name: str | None, node: Node, path: str, at: tuple[int, int], defaults: _Defaults) -> Member | None:
     """One member from its short form NAME@HOST:PORT or its long form; without a name it gets one from NAME, else the address."""
     if isinstance(node, Scalar):
-        target = desk.value(node, path, _whole_target)
-        if target is None or target.port is None:
-            return None
-        own = name or target.ae_title or addresses.spell_target(target.host, target.port)
-        return Member(
-            name=own,
-            path=path,
-            host=target.host,
-            port=target.port,
-            ae_title=target.ae_title,
-            calling_ae=None,
-            weight=defaults.weight,
-            max_associations=limits.MEMBER_ASSOCIATIONS,
-            max_bytes=limits.MEMBER_BYTES,
-            rate=None,
-            site=defaults.site,
-            check=defaults.check,
-        )
+        return _short_member(desk, name, node, path, defaults)
     fields = desk.open(node, path, "member.dicom", at)
     if fields is None:
         return None
@@ -198,6 +181,28 @@ def _member(desk: Desk, name: str | None, node: Node, path: str, at: tuple[int, 
         rate=None,
         site=member_lists.site(fields, defaults.site),
         check=_check(fields, defaults.check),
+    )
+
+
+def _short_member(desk: Desk, name: str | None, node: Scalar, path: str, defaults: _Defaults) -> Member | None:
+    """A member from NAME@HOST:PORT."""
+    target = desk.value(node, path, _whole_target)
+    if target is None or target.port is None:
+        return None
+    own = name or target.ae_title or addresses.spell_target(target.host, target.port)
+    return Member(
+        name=own,
+        path=path,
+        host=target.host,
+        port=target.port,
+        ae_title=target.ae_title,
+        calling_ae=None,
+        weight=defaults.weight,
+        max_associations=limits.MEMBER_ASSOCIATIONS,
+        max_bytes=limits.MEMBER_BYTES,
+        rate=None,
+        site=defaults.site,
+        check=defaults.check,
     )
 
 
