@@ -38,7 +38,7 @@ def _line(line: str, addresses: dict[tuple[str, str], str]) -> str:
         return ""
     address = addresses.get((fields[_BACKEND], fields[_SERVER]))
     admin = fields[_ADMIN]
-    if address is None or not admin.isdigit() or int(admin) & _MAINTENANCE or not _same(address, fields):
+    if address is None or not (admin.isascii() and admin.isdigit()) or int(admin) & _MAINTENANCE or not _same(address, fields):
         return ""
     fields[_ADMIN] = "0"
     fields[_INITIAL_WEIGHT] = fields[_WEIGHT]  # equal ones change nothing, whatever the configuration says

@@ -182,7 +182,7 @@ def parse_workers(text: str, now: float) -> Workers:
             part = line[2:].strip()
             continue
         fields = line.split()
-        if len(fields) < 3 or not fields[0].isdigit():
+        if len(fields) < 3 or not (fields[0].isascii() and fields[0].isdigit()):
             continue
         since = now - _uptime(line)
         if fields[1] == "master":
@@ -211,7 +211,7 @@ def _facts(text: str) -> dict[str, str]:
 
 
 def _uptime(line: str) -> float:
-    match = re.search(r"(\d+)d(\d+)h(\d+)m(\d+)s", line)
+    match = re.search(r"([0-9]{1,9})d([0-9]{1,9})h([0-9]{1,9})m([0-9]{1,9})s", line)
     if match is None:
         return 0.0
     days, hours, minutes, seconds = map(int, match.groups())
