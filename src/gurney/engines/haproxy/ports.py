@@ -55,9 +55,6 @@ def wait_free(addresses: Iterable[Address], within: float) -> None:
 def _refusal(host: str, port: int, problem: int) -> EngineRefused:
     if problem == errno.EADDRNOTAVAIL:
         return EngineRefused(f"this node does not have the address {host}", hint=f"it is to listen on {_spelt(host, port)}")
-    if problem == errno.EACCES:
-        hint = "ports below 1024 need CAP_NET_BIND_SERVICE, or a lower net.ipv4.ip_unprivileged_port_start"
-        return EngineRefused(f"port {port} may not be listened on by this user", hint=hint)
     return EngineRefused(f"cannot listen on {_spelt(host, port)}: {os.strerror(problem)}")
 
 
@@ -77,6 +74,9 @@ def _try(host: str, port: int) -> int | None:
     except OSError as problem:
         if not host and problem.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
             return _try("0.0.0.0", port)  # no IPv6 on this node
+        if problem.errno == errno.EACCES:  # not for us to bind, below 1024; HAProxy may have the capability, from the guard
+            taken = any(_overlap(host, address) for address, _ in _listening(port))
+            return errno.EADDRINUSE if taken else None
         return problem.errno
     return None
 
