@@ -165,9 +165,6 @@ def test_what_runs_is_adopted_by_the_next_control_process(world: World) -> None:
 def test_conditions_of_what_haproxy_carries(world: World) -> None:
     world.apply(document(further=web().replace(", accept_from: [10.0.0.0/8]", "").replace("members:", "check: {kind: tcp}, members:")))
     assert world.codes().count("CheckIsWeak") == 2 and "PlainListener" in world.codes()
-    world.machine.running["web"].old = 3
-    [old] = [one for one in world.watch.status()["conditions"] if one["code"] == "OldProcesses"]
-    assert (old["object"], old["reason"]) == ("web.haproxy", "3 processes of before still carry 9 sessions")
     world.machine.down["portal/web-1"] = "L4CON: connection refused"
     world.machine.down["portal/web-2"] = "L4CON: connection refused"
     found = {(one["code"], one["object"]) for one in world.watch.status()["conditions"]}

@@ -19,7 +19,6 @@ ENGINE_RESTARTED = "EngineRestarted"
 ENGINE_SILENT = "EngineSilent"
 GUARD_RESTARTED = "GuardRestarted"
 MEMBER_DOWN = "MemberDown"
-OLD_PROCESSES = "OldProcesses"
 OVERRIDE_UNUSED = "OverrideUnused"
 PLAIN_LISTENER = "PlainListener"
 POOL_DOWN = "PoolDown"
@@ -36,7 +35,6 @@ MEANINGS: Mapping[str, str] = {
     ENGINE_SILENT: "a process does not answer on its socket",
     GUARD_RESTARTED: "the guard ended and the next one took over; shown for 15 minutes",
     MEMBER_DOWN: "a member is down",
-    OLD_PROCESSES: "processes of before a reload still carry sessions; with 4 of them the next reload waits",
     OVERRIDE_UNUSED: "an override names a member that the document does not have",
     PLAIN_LISTENER: "a service of http or tcp has neither tls nor accept_from: whoever reaches its port is served, in clear",
     POOL_DOWN: "no member of a pool is up",

@@ -13,7 +13,6 @@ from gurney.control.conditions import (
     CHECK_IS_WEAK,
     ENGINE_SILENT,
     MEMBER_DOWN,
-    OLD_PROCESSES,
     OVERRIDE_UNUSED,
     PLAIN_LISTENER,
     POOL_DOWN,
@@ -22,8 +21,6 @@ from gurney.control.conditions import (
 from gurney.control.decide import pools_of
 from gurney.engines.engine import Observed
 from gurney.plan.steps import Key
-
-MANY_OLD = 3  # with 4 the next reload waits (reliability §4.2)
 
 
 def of_document(document: Document, overrides: Mapping[str, Override]) -> Iterator[Condition]:
@@ -67,15 +64,6 @@ def of_engines(observed: Mapping[Key, Observed], process: Callable[[Key], str]) 
                     up += 1
             if not up:
                 yield Condition(POOL_DOWN, "no member is up", f"{application}/{name}")
-        yield from _of_workers(seen.status, process(key))
-
-
-def _of_workers(status: Mapping[str, Any], name: str) -> Iterator[Condition]:
-    workers = status.get("workers")
-    old = workers.get("old") if isinstance(workers, Mapping) else None
-    if isinstance(old, list) and len(old) >= MANY_OLD:
-        sessions = sum(one["sessions"] for one in old if isinstance(one, Mapping) and isinstance(one.get("sessions"), int))
-        yield Condition(OLD_PROCESSES, f"{len(old)} processes of before still carry {sessions} sessions", name)
 
 
 def _mappings(value: Any) -> list[tuple[str, Mapping[str, Any]]]:
