@@ -70,4 +70,7 @@ def test_a_failing_and_a_draining_member() -> None:
     assert spoken.why(failing, 0) == "L4TOUT: no connection in time; goes down after 1 more"
     assert spoken.why(row._replace(uweight="0"), 1).endswith("drain: takes known clients only, 1 session left")
     assert spoken.why(row._replace(status="MAINT"), 7) == "disabled: takes nothing, 7 sessions left"
-    assert spoken.why(row._replace(status="DOWN", check_status="HANA", check_code=""), 0).startswith("HANA: put out: errors")
+    put_out = row._replace(status="DOWN", check_status="HANA", check_code="", check_duration="")
+    assert spoken.why(put_out, 0) == "HANA: put out for errors in what it was sent"
+    said = "Detected 3 consecutive errors, last one was: L4 unsuccessful connection"
+    assert spoken.why(put_out._replace(last_chk=said), 0) == "HANA: put out for 3 errors in a row in what it was sent"

@@ -234,7 +234,8 @@ def _foreign(backend: Backend, rows: Mapping[str, Row], before: Mapping[tuple[st
                 commands.on_server(Verb.MAINTENANCE, backend.name, name),
             )
             text = f"pool '{backend.pool}' has a member at {row.addr or 'no address'} ({backend.name}/{name}) that is not in the document"
-            done = f"{backend.pool}: member at {row.addr or 'no address'} taken out"
+            gone = before.get((backend.name, name))
+            done = f"{gone.member if gone is not None else f'{backend.pool}: member at {row.addr}'} taken out"
             yield Difference(text, done, REMOVE, commanded if backend.resizable else (), (backend.name, name, row.sid))
 
 

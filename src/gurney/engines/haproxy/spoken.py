@@ -12,6 +12,7 @@ from gurney.engines.haproxy.running import Row
 
 DISABLED = "disabled"
 _SYSTEM = re.compile(r"[A-Z][A-Za-z' ()/-]{2,60}")
+_ROW = re.compile(r"Detected (\d+) consecutive errors, ")
 _CHECKS = {
     "L4OK": "connects",
     "L4TOUT": "no connection in time",
@@ -24,7 +25,7 @@ _CHECKS = {
     "L7TOUT": "no answer in time",
     "L7RSP": "its answer is not valid",
     "L7STS": "",
-    "HANA": "put out: errors in what it was sent",
+    "HANA": "put out for errors in what it was sent",
     "SOCKERR": "no socket could be made here",
 }
 
@@ -48,6 +49,9 @@ def check(row: Row) -> str:
     if code.endswith(("OK", "OKC", "STS")):
         said = f" {_CHECKS[code]}" if _CHECKS.get(code) else ""
         return f"{told}{said}" + (f" in {row.check_duration} ms" if row.check_duration else "")
+    errors = _ROW.match(row.last_chk) if code == "HANA" else None
+    if errors is not None:
+        return f"{told}: put out for {errors[1]} errors in a row in what it was sent"
     system = row.last_chk if code in ("L4CON", "SOCKERR") and _SYSTEM.fullmatch(row.last_chk) else ""
     said = (system[:1].lower() + system[1:]) or _CHECKS.get(code, "")
     return f"{told}: {said}" if said else told
