@@ -11,7 +11,7 @@ from gurney.compile.haproxy.bundle import Bundle
 from gurney.compile.haproxy.lists import FALLBACKS, MEMBER_HOSTS, USABLE_WANTED, Files
 from gurney.compile.haproxy.names import Names
 from gurney.compile.haproxy.tree import Int, Line, Section
-from gurney.compile.target import Ground
+from gurney.compile.target import Ground, Machine
 from gurney.config import listeners
 from gurney.config.document import Application, Document
 from gurney.config.proxied import ProxyPool, ProxyService, ProxyTable
@@ -49,7 +49,7 @@ def of_application(found: Application, ground: Ground) -> Bundle:
     fronts = [frontends.frontend(writing, listen, services) for listen, services in serving.items()]
     fronts += [frontends.redirect(writing, listen, services) for listen, services in redirecting.items()]
     _maps(files, named, used)
-    sections = [settings.ring(), *_optional(used, peered), *_defaults(used)]
+    sections = [settings.ring(), *_optional(used, ground.machine, peered), *_defaults(used)]
     sections += [section for section, _ in fronts] + [section for section, _ in written]
     shape = shape_of([settings.globals_(ground.machine, granted.maxconn, _NO_SHAPE, peered), *sections], files)
     configuration, lines = text.configuration([settings.globals_(ground.machine, granted.maxconn, shape, peered), *sections])
@@ -71,7 +71,7 @@ def of_application(found: Application, ground: Ground) -> Bundle:
 
 def shape_of(sections: Sequence[Section], files: Files) -> str:
     """The digest of what needs a reload: every line as the shape sees it, the files that are no maps, pages by their content."""
-    seen = [[text.line(section.head), *(_shaped(item) for item in section.lines)] for section in sections]
+    seen = [[text.line(section.head), *filter(None, map(_shaped, section.lines))] for section in sections]
     fixed = {name: held for name, held in files.files.items() if name not in set(files.maps)}
     kept = {name: digest if name not in files.swappable else "" for name, digest in files.materials.items()}
     body = {"format": bundle.FORMAT, "sections": seen, "files": fixed, "materials": kept}
@@ -153,9 +153,9 @@ def _maps(files: Files, named: Names, used: Sequence[ProxyPool]) -> None:
         files.map(FALLBACKS, falling)
 
 
-def _optional(used: Sequence[ProxyPool], peered: bool) -> list[Section]:
+def _optional(used: Sequence[ProxyPool], machine: Machine, peered: bool) -> list[Section]:
     names = any(member for pool in used for member in pool.members.values() if backends.by_name(member))
-    return [*([settings.peers()] if peered else []), *([settings.resolvers()] if names else [])]
+    return [*([settings.peers(machine)] if peered else []), *([settings.resolvers()] if names else [])]
 
 
 def _defaults(used: Sequence[ProxyPool]) -> list[Section]:

@@ -7,6 +7,7 @@ converters there are, and what must not stand anywhere (reliability §5).
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -49,7 +50,7 @@ SECTIONS: Mapping[str, frozenset[str]] = {
         "global": _GLOBAL,
         "defaults": _DEFAULTS,
         "ring": "format raw;maxlen;size",
-        "peers": "bind unix@run/peers.sock;server local",
+        "peers": "bind unix@run/peers.sock mode 600;server local",
         "resolvers": "parse-resolv-conf;hold valid",
         "frontend": _FRONTEND,
         "backend": _BACKEND,
@@ -103,6 +104,10 @@ FORMATS: frozenset[str] = frozenset(
         '"rule":"%[var(txn.rule)]","in":%U,"out":%B,"ms":{"queue":%Tw,"connect":%Tc,"all":%Tt},"end":"%ts","tls":"%sslv","address":"%ci"}',
     }
 )
+_FILE = re.compile(r"current/(?:maps|certificates|pages|lists)/[a-z0-9_]+\.(?:map|list|pem|txt)")
+_FILED = frozenset({"ca-file", "crl-file", "crt", "crt-list", "-f", "file"})  # what follows them is a file
+_SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
+_MAPPED = re.compile(r"map[a-z_]*\(([^,)]*)")
 _CALLED = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)\(")
 _EXPRESSION = re.compile(r"%\[([^\]]*)\]")
 _LONGEST = 6  # words of a phrase
@@ -155,6 +160,9 @@ def _line(section: str, words: Sequence[Read]) -> Iterator[str]:
         yield from _options(words[head:], options)
     for word in words:
         yield from _calls(word)
+    for before, word in itertools.pairwise(words):
+        if before.text in _FILED and not before.quoted and not _FILE.fullmatch(word.text) and word.text != _SYSTEM_CA:
+            yield "names a file that is none of the bundle's"
 
 
 def _options(words: Sequence[Read], known: Mapping[str, int]) -> Iterator[str]:
@@ -178,6 +186,8 @@ def _calls(word: Read) -> Iterator[str]:
         for called in _CALLED.findall(text):
             if called not in CALLS and called not in ("set-var", "set", "random"):
                 yield "calls what is not known"
+        if not all(_FILE.fullmatch(file) for file in _MAPPED.findall(text)):
+            yield "names a file that is none of the bundle's"
 
 
 def _denied(words: Sequence[Read]) -> Iterator[str]:

@@ -34,6 +34,7 @@ class Files:
         self._named = named
         self.files: dict[str, str] = {}
         self.maps: list[str] = []
+        self._known: set[str] = set()
         self.materials: dict[str, str] = {}
         self.swappable: list[str] = []
 
@@ -50,10 +51,12 @@ class Files:
 
     def _map(self, name: str, lines: list[str]) -> File:
         made = File(name)
-        if name in self.files:
+        text = "".join(f"{line}\n" for line in lines)
+        if self.files.setdefault(name, text) != text:
             raise LocalError(f"{name} is made twice")
-        self.files[name] = "".join(f"{line}\n" for line in lines)
-        self.maps.append(name)
+        if name not in self._known:
+            self._known.add(name)
+            self.maps.append(name)
         return made
 
     def certificates(self, owner: Made, entries: Iterable[tuple[File, tuple[Host, ...]]]) -> File:

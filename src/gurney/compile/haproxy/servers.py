@@ -43,7 +43,7 @@ _PROXY = {"none": (), "v1": words("send-proxy"), "v2": words("send-proxy-v2")}
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One server: the typed value, its line, the options all members of a pool may share, and the line without what changes at run time."""
+    """One server: the typed value, its line, its options, and the line without what changes at run time."""
 
     server: Server
     line: Line
@@ -70,6 +70,8 @@ def server(named: Names, ids: Ids, files: Files, pool: ProxyPool, member: ProxyM
     if pool.persist.kind == "cookie" and place.role != CHECKS:
         identity = (*identity, Word("cookie"), Cookie(opaque(member.path)))
     state: Leaves = (Word("weight"), Int(weight, 0, 256))
+    if pool.max_in_flight is not None and place.role != CHECKS:
+        state = (*state, Word("maxconn"), Int(pool.max_in_flight, 1))
     options = _options(files, pool, member, place, name)
     here = _here(pool, at)
     return Written(
@@ -105,7 +107,7 @@ def _options(files: Files, pool: ProxyPool, member: ProxyMember, place: Place, n
         if place.backup:
             found += words("backup")
         if pool.max_in_flight is not None:
-            found += (*words("maxconn"), Int(pool.max_in_flight, 1), *words("maxqueue"), Int(pool.queue.most, 1))
+            found += (*words("maxqueue"), Int(pool.queue.most, 1))
         if pool.slow_start_ms and place.role != PANIC:
             found += (*words("slowstart"), Milliseconds(pool.slow_start_ms))
     found += _PROXY[member.proxy]

@@ -67,9 +67,13 @@ def ring() -> Section:
     return Section(said("ring logs"), (said("format raw"), said("maxlen", Int(RING_LINE)), said("size", Int(RING_BYTES))))
 
 
-def peers() -> Section:
-    """The way of stick tables to the worker after a reload: a unix socket, nothing on the network."""
-    return Section(said("peers local"), (said("bind unix@run/peers.sock"), said("server local")))
+def peers(machine: Machine) -> Section:
+    """The way of stick tables to the worker after a reload: a unix socket, nothing on the network.
+
+    The old worker connects to it, as the user it runs as: the socket is that user's alone.
+    """
+    owner: tuple[Leaf, ...] = () if machine.uid is None else (*words("uid"), Int(machine.uid), *words("gid"), Int(machine.uid))
+    return Section(said("peers local"), (said("bind unix@run/peers.sock mode 600", *owner), said("server local")))
 
 
 def resolvers() -> Section:
