@@ -246,3 +246,21 @@ def test_a_circle_is_said_once_and_only_where_it_is() -> None:
     text = with_web(f"rules: [{rules}, {{pool: pages}}]") + lines + "      f: ['10.0.0.9:80']\n"
     (fault,) = read(text).errors
     assert (fault.code, fault.message) == ("GRN-L021", "pool 'a' falls back to itself: a → b → c → a")
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ("trust_forwarded_from: [10.0.0.0/8]", []),
+        ("trust_forwarded_from: [10.0.0.0/8, 0.0.0.0/0]", ["GRN-L026"]),
+        ("accept_proxy_from: '::/0', trust_forwarded_from: 0.0.0.0/0", ["GRN-L026", "GRN-L026"]),
+        ("accept_from: 0.0.0.0/0", []),
+        ("base: /fhir, rules: [{match: {path: /fhir/*}, pool: pages}, {pool: pages}]", ["GRN-L027"]),
+        ("base: /fhir, rules: [{match: {path: [/x, /fhir]}, pool: pages}, {pool: pages}]", ["GRN-L027"]),
+        ("base: /fhir, rules: [{match: {path: /fhirish/*}, pool: pages}, {pool: pages}]", []),
+        ("base: /fhir, rules: [{match: {path: /Patient/*}, pool: pages}, {pool: pages}]", []),
+        ("rules: [{match: {path: /fhir/*}, pool: pages}, {pool: pages}]", []),
+    ],
+)
+def test_services_of_http(keys: str, found: list[str]) -> None:
+    assert lint(with_web(keys)) == found

@@ -13,7 +13,7 @@ from gurney.config import limits
 from gurney.config.document import Application, Check, Listen, Peer, Service
 from gurney.config.faults import Reading
 from gurney.config.reader import read
-from tests.config.documents import EVERYTHING, SMALLEST, legal, refused, with_pool, with_service
+from tests.config.documents import EVERYTHING, SMALLEST, legal, refused, with_pool, with_service, with_web
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@:/*?-]*[A-Za-z0-9*]|[0-9]")
 MUTANTS = {"quick": 500, "chaos": 50_000}.get(os.environ.get("GURNEY_COUNTS", ""), 5_000)
@@ -283,6 +283,9 @@ HOSTILE = {
     "many services": "gurney: 1\napplications:\n  a:\n    services:\n"
     + _many(9_000, "      s{at}: {{protocol: dicom, listen: 10.0.0.1:104}}\n")
     + "    pools: {p: [A@10.0.0.1:104]}\n",
+    "many hosts": with_web("hosts: [" + _many(4_000, "h{at}.example.org, ") + "]"),
+    "many headers": with_web("rules: [{match: {header: {" + _many(20_000, "x{at}: a, ") + "}}, pool: pages}, {pool: pages}]"),
+    "many certificates": with_web("tls: {certificate: [" + _many(4_000, "c{at}.pem, ") + "]}"),
     "many members": with_pool("[" + _many(30_000, "A@10.0.0.1:1, ") + "]"),
 }
 
@@ -316,6 +319,9 @@ def test_what_is_not_listed_is_counted() -> None:
         ("many listeners", "more than 4096 texts in one list"),
         ("many globs", "more than 4096 texts in one list"),
         ("many members", "more than 256 members in one pool"),
+        ("many hosts", f"more than {limits.HOSTS} hosts of one service"),
+        ("many headers", f"more than {limits.NAMED} headers in one mapping"),
+        ("many certificates", f"more than {limits.CERTIFICATES} certificates in one service"),
     ],
 )
 def test_every_bound_says_itself(name: str, bound: str) -> None:

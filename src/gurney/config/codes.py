@@ -83,5 +83,7 @@ LINT: Mapping[str, str] = {
     "GRN-L023": "A word of a pool that changes nothing beside another one.",
     "GRN-L024": "A member with TLS, an IP address and no name to verify.",
     "GRN-L025": "A file that is named for two purposes.",
+    "GRN-L026": "Everyone is believed about a client's address.",
+    "GRN-L027": "A rule's path that repeats the service's base.",
 }
 CODES: Mapping[str, str] = {**STRUCTURE, **VERSION, **FILES, **LINT}

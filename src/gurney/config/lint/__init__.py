@@ -27,8 +27,10 @@ from gurney.config.lint import (
     node_twice,
     own_listener,
     redirect_target,
+    repeated_base,
     same_match,
     shared_listener,
+    trusts_everyone,
     unadmitted_ae,
     unknown_listener,
     unnamed_member,
@@ -63,6 +65,8 @@ RULES: tuple[Callable[[Document, Marks], Iterable[Complaint]], ...] = (
     idle_word.look,
     unnamed_member.look,
     file_kinds.look,
+    trusts_everyone.look,
+    repeated_base.look,
 )
 
 
