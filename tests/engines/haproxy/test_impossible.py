@@ -67,6 +67,18 @@ def test_a_port_of_another_application_is_named_too(house: House, member: Make) 
     assert get(port) == "one"
 
 
+def test_two_applications_swap_their_ports(house: House, member: Make) -> None:
+    """As a plan does it: one lets go, the other loads, the first loads what it was given in return."""
+    first, second, one, two = free_port(), free_port(), member("one"), member("two")
+    (house.state / "apps" / "other").mkdir()
+    house.engine.start(APPLICATION, dump(by_hand([first], {"one": one.port})), ())
+    house.engine.start("other", dump(by_hand([second], {"two": two.port})), ())
+    house.engine.listen("other", ())
+    house.engine.load(APPLICATION, dump(by_hand([second], {"one": one.port})))
+    house.engine.load("other", dump(by_hand([first], {"two": two.port})))
+    assert (get(second), get(first)) == ("one", "two")
+
+
 def test_a_listener_let_go_of_is_bound_again_on_the_way_back(house: House, member: Make) -> None:
     first, second, one = free_port(), free_port(), member("one")
     good = dump(by_hand([first, second], {"one": one.port}))

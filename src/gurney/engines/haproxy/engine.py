@@ -49,13 +49,15 @@ class _Standing:
     """What there was before a change.
 
     `serving` is the bundle whose shape the worker names, None when nothing runs or nobody knows it; `pids` the master and its workers,
-    `worker` the one that serves. `torn`: the change before this one was cut short, so nobody knows what it serves.
+    `worker` the one that serves, `closed` the frontends that were let go of. `torn`: the change before this one was cut short, so nobody
+    knows what it serves.
     """
 
     serving: Bundle | None
     pids: frozenset[int]
     worker: int | None
     torn: bool
+    closed: frozenset[str] = frozenset()
 
 
 class Haproxy:
@@ -200,9 +202,7 @@ class Haproxy:
         """Publish and serve `content`; where it is refused, what was confirmed last is published and served again."""
         home, wanted = self._home(application), self._read(content)
         made, before = _made(content, wanted), self._standing(application, home)
-        held = before.serving.frontends if before.serving is not None else ()
-        known = {one.listener for one in held}
-        ports.refuse_taken(_addresses(one for one in wanted.frontends if one.listener not in known), before.pids)
+        self._refuse_taken(before, wanted)
         if before.pids and self._reloads(home, before, wanted):
             self._reload(application, home).room(before.serving or wanted)
         self._publish(home, made, wanted)
@@ -218,6 +218,14 @@ class Haproxy:
             self._return(application, home, before, made)
             raise
         home.sweep()
+
+    def _refuse_taken(self, before: _Standing, wanted: Bundle) -> None:
+        """What is new to listen on has to be free; where nobody knows what our process listens on, HAProxy itself says what is taken."""
+        if before.serving is None and before.pids:
+            return
+        held = before.serving.frontends if before.serving is not None else ()
+        known = {one.listener for one in held if one.name not in before.closed}
+        ports.refuse_taken(_addresses(one for one in wanted.frontends if one.listener not in known), before.pids)
 
     def _publish(self, home: Bundles, made: Made, wanted: Bundle) -> None:
         hit = self._ground.faults.hit
@@ -282,7 +290,8 @@ class Haproxy:
             self._named(home, wanted)
             self._compared(home, wanted)
         if before.serving is not None:
-            ports.wait_free(_gone(before.serving.frontends, wanted.frontends), LET_GO_SECONDS)
+            held = [one for one in before.serving.frontends if one.name not in before.closed]  # another may have taken over the rest
+            ports.wait_free(_gone(held, wanted.frontends), LET_GO_SECONDS, before.pids | self._pids(home))
 
     def _named(self, home: Bundles, wanted: Bundle) -> None:
         """It names the shape that was published."""
@@ -352,7 +361,14 @@ class Haproxy:
         except NotRunning:
             return _Standing(None, frozenset(), None, torn)
         serving = next((found for _, found in self._shaped(application, home, shape)), None)
-        return _Standing(serving, workers.pids(), workers.current.pid if workers.current is not None else None, torn)
+        closed = self._closed(home, serving) if serving is not None else frozenset()
+        return _Standing(serving, workers.pids(), workers.current.pid if workers.current is not None else None, torn, closed)
+
+    def _pids(self, home: Bundles) -> frozenset[int]:
+        try:
+            return Master(home.folder).workers().pids()
+        except NotRunning:
+            return frozenset()
 
     def _shaped(self, application: str, home: Bundles, shape: str | None) -> list[tuple[str, Bundle]]:
         """The bundles that stand here and have this shape, the published one first; each is read once."""

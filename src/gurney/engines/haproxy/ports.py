@@ -41,13 +41,19 @@ def refuse_taken(addresses: Iterable[Address], ours: Set[int] = frozenset()) -> 
             )
 
 
-def wait_free(addresses: Iterable[Address], within: float) -> None:
-    """Until nobody listens on any of them. Raises `EngineRefused` when somebody still does."""
+def wait_free(addresses: Iterable[Address], within: float, ours: Set[int] = frozenset()) -> None:
+    """Until none of `ours` (pids) listens on any of them; without `ours`, until nobody does. Raises `EngineRefused` when one still does.
+
+    Whoever else took one over meanwhile is welcome to it. Who it is cannot be seen of a process that may more than we: then nobody is to.
+    """
     deadline = time.monotonic() + within
     for host, port in addresses:
         while _try(host, port) == errno.EADDRINUSE:
+            holders = dict(_holders(host, port))
+            if ours and holders and not holders.keys() & ours:
+                break
             if time.monotonic() >= deadline:
-                held = " and ".join(f"{name} (pid {pid})" for pid, name in sorted(dict(_holders(host, port)).items())) or "another program"
+                held = " and ".join(f"{name} (pid {pid})" for pid, name in sorted(holders.items())) or "another program"
                 raise EngineRefused(f"port {port} is not let go: {held} still listens on {_spelt(host, port)}")
             time.sleep(_PAUSE)
 
