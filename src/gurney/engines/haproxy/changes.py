@@ -74,11 +74,11 @@ def reap(runtime: Runtime, running: Running, bundle: Bundle) -> tuple[servers.Le
 def _certificates(runtime: Runtime, folder: Path, wanted: Bundle, hit: Callable[[str], object]) -> Iterable[str]:
     for name in certificates.differing(runtime, folder, wanted.swappable):
         try:
-            certificates.swap(runtime, folder, name)
+            kind = certificates.swap(runtime, folder, name)
         except InputRefused as error:
             raise ReloadNeeded(f"{name} cannot be swapped at run time: {error.message}") from error
         hit("runtime.said")
-        yield f"certificate {name} swapped"
+        yield f"{kind} {name} swapped"
 
 
 def _maps(runtime: Runtime, wanted: Bundle, hit: Callable[[str], object]) -> Iterable[str]:
