@@ -84,7 +84,7 @@ class Session:
         self._bash.stdin.flush()
         end, ended = time.monotonic() + BOUND, False
         while True:
-            came = self._log.read_text()[start:]
+            came = self._log.read_bytes()[start:].decode("utf-8", "replace")
             done = re.search(rf"^{re.escape(mark)}(\d+)$", came, re.MULTILINE)
             output = re.sub(r"^@@\d+ \d+\n", "", came, flags=re.MULTILINE)
             if done and done[1] != "0":
