@@ -30,7 +30,7 @@ class Names:
         return Made(found + suffix)
 
     def _free(self, kind: str, path: str) -> str:
-        digest = hashlib.sha256(f"{kind}:{path}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{kind}:{path}".encode("utf-8", "surrogatepass")).hexdigest()
         for at in range(0, 64, 8):
             name = f"{kind}_{digest[at : at + 8]}"
             if name not in self.paths:
@@ -46,7 +46,7 @@ class Ids:
 
     def made(self, path: str) -> int:
         """An id from 1 to 2³¹ − 1 that no other server of the backend has."""
-        found = int.from_bytes(hashlib.sha256(f"id:{path}".encode()).digest()[:4]) % (IDS - 1) + 1
+        found = int.from_bytes(hashlib.sha256(f"id:{path}".encode("utf-8", "surrogatepass")).digest()[:4]) % (IDS - 1) + 1
         while found in self._given:
             found = found % (IDS - 1) + 1
         self._given.add(found)
@@ -55,4 +55,4 @@ class Ids:
 
 def opaque(path: str) -> str:
     """16 hex digits that stand for a member in a cookie."""
-    return hashlib.sha256(f"cookie:{path}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"cookie:{path}".encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -181,7 +181,7 @@ def _file(leaf: File) -> str:
 
 
 def _path(leaf: UrlPath) -> str:
-    return leaf.path if _plain(leaf.path) else _quote(leaf.path)
+    return leaf.path if _BARE.fullmatch(leaf.path) else _quote(leaf.path)
 
 
 _SPELLED: Mapping[type, Callable[[Any], str]] = {
