@@ -62,7 +62,7 @@ def texts(bundle: Bundle) -> dict[str, str]:
                 "role": back.role,
                 "resizable": back.resizable,
                 "servers": [
-                    f"{one.name} {one.member} {one.address} weight={one.weight} disabled={one.disabled} maxconn={one.maxconn}: {one.arguments}"
+                    f"{one.name} {one.member} {one.address} {one.weight}{' disabled' * one.disabled} {one.maxconn}: {one.arguments}"
                     for one in back.servers
                 ],
             }

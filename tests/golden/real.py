@@ -15,7 +15,7 @@ ENVIRONMENT = {"OPENSSL_CONF": "/dev/null"}
 
 
 def checked(golden: Path, folder: Path) -> list[str]:
-    """What `haproxy -c` says of the configuration in `golden`, run in `folder`: its errors and warnings, none of the state that is not there."""
+    """What `haproxy -c` says of the configuration in `golden`, laid out in `folder`: its errors and warnings."""
     lay_out(golden, folder)
     done = subprocess.run(
         [PROGRAM, "-c", "-f", "current/haproxy.cfg"], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, check=False

@@ -83,12 +83,6 @@ def pool(writing: Writing, made: ProxyPool) -> list[tuple[Section, Backend]]:
     return found
 
 
-def usable_wanted(made: ProxyPool) -> int:
-    """Fewer usable members than this and all that are not disabled are used: its percentage of them, rounded up."""
-    enabled = sum(member.override != "disable" for member in made.members.values())
-    return -(-enabled * made.panic // 100)
-
-
 def by_name(member: ProxyMember) -> bool:
     """Whether a member is given by host name, which is looked up while HAProxy runs."""
     return isinstance(servers.address(member), HostPort)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gurney.compile.haproxy import backends, bundle, descriptors, frontends, keywords, settings, text
 from gurney.compile.haproxy.bundle import Bundle
-from gurney.compile.haproxy.lists import FALLBACKS, MEMBER_HOSTS, USABLE_WANTED, Files
+from gurney.compile.haproxy.lists import MEMBER_HOSTS, Files
 from gurney.compile.haproxy.names import Names
-from gurney.compile.haproxy.tree import Int, Line, Section
+from gurney.compile.haproxy.tree import Line, Section
 from gurney.compile.target import Ground, Machine
 from gurney.config import listeners
 from gurney.config.document import Application, Document
@@ -45,7 +45,7 @@ def of_application(found: Application, ground: Ground) -> Bundle:
     written = [one for made in used for one in backends.pool(backends.Writing(named, files, _uses(table, used)), made)]
     peered = any("source" in (made.persist.kind, made.persist.then) for made in used)
     granted = _granted(found, ground, [back for _, back in written], peered)
-    writing = frontends.Writing(named, files, table, ground.machine, granted.maxconn)
+    writing = frontends.Writing(named, files, {made.name: made for made in used}, ground.machine, granted.maxconn)
     fronts = [frontends.frontend(writing, listen, services) for listen, services in serving.items()]
     fronts += [frontends.redirect(writing, listen, services) for listen, services in redirecting.items()]
     _maps(files, named, used)
@@ -140,17 +140,10 @@ def _granted(found: Application, ground: Ground, backs: Iterable[bundle.Backend]
 
 
 def _maps(files: Files, named: Names, used: Sequence[ProxyPool]) -> None:
-    """The maps of the whole process: hosts of checks, thresholds of panic, fallbacks."""
+    """The map of the whole process: what checks name as Host."""
     hosts = backends.check_hosts(used, named)
     if hosts:
         files.map(MEMBER_HOSTS, hosts)
-    panicking = [(named.made("be", pool.path), Int(backends.usable_wanted(pool))) for pool in used if pool.panic]
-    if panicking:
-        files.map(USABLE_WANTED, panicking)
-    by_name = {pool.name: pool for pool in used}
-    falling = [(named.made("be", pool.path), named.made("be", by_name[pool.fallback].path)) for pool in used if pool.fallback is not None]
-    if falling:
-        files.map(FALLBACKS, falling)
 
 
 def _optional(used: Sequence[ProxyPool], machine: Machine, peered: bool) -> list[Section]:

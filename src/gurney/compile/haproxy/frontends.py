@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gurney.compile.haproxy import places, rules, settings
@@ -35,7 +35,7 @@ from gurney.compile.haproxy.tree import (
 )  # fmt: skip
 from gurney.compile.target import Machine
 from gurney.config.addresses import spell_target
-from gurney.config.proxied import ProxyService, ProxyTable, ServiceTls
+from gurney.config.proxied import ProxyPool, ProxyService, ServiceTls
 from gurney.config.served import Listen
 from gurney.errors import LocalError
 
@@ -49,7 +49,7 @@ class Writing:
 
     named: Names
     files: Files
-    table: ProxyTable
+    pools: Mapping[str, ProxyPool]
     machine: Machine
     most: int
 
@@ -72,7 +72,7 @@ def frontend(writing: Writing, listen: Listen, services: Sequence[ProxyService])
     if any(_shared(service) != _shared(first) for service in services):
         raise LocalError("services that share a listener differ in what belongs to the listener")
     name = writing.named.made("fe", listener_name(listen))
-    desk = Desk(writing.named, writing.files, writing.table.pools, first.protocol)
+    desk = Desk(writing.named, writing.files, writing.pools, first.protocol)
     lines = [*_bind(writing, name, listen, services), *_limits(writing, first), *_admitted_early(desk, name, services)]
     if places.names_host(services):
         lines.append(places.host(desk))
@@ -94,7 +94,7 @@ def redirect(writing: Writing, listen: Listen, services: Sequence[ProxyService])
     """The frontend that sends clients of `services` to https."""
     first = services[0]
     name = writing.named.made("fe", listener_name(listen))
-    desk = Desk(writing.named, writing.files, writing.table.pools, "http")
+    desk = Desk(writing.named, writing.files, writing.pools, "http")
     path = f"{first.path}.tls.redirect_from"
     lines = [*_sockets(writing, listen, (), path), *_limits(writing, first), places.host(desk)]
     lines.append(refused(desk, places.NOT_FOUND, "No service here has this host.", rules.found("host", negated=True)))

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from gurney.compile.haproxy.tree import Pattern
 
 _PLAIN = re.compile(r"[!\"$-&(-~][!-&(-~]*|")  # printable ASCII without spaces and apostrophes, `#` not first
-WAYS = ("str", "beg", "end", "sub", "reg")  # in the order in which they are written
+ANY = "found"  # whatever it is, it is there
+WAYS = (ANY, "str", "beg", "end", "sub", "reg")  # in the order in which they are written
 
 
 def patterns(globs: Iterable[str], before: str = "") -> dict[str, tuple[Pattern, ...]]:
@@ -21,7 +22,7 @@ def patterns(globs: Iterable[str], before: str = "") -> dict[str, tuple[Pattern,
     for glob in globs:
         for way, entry in _of_path(glob, before) if before else [_way(glob)]:
             found.setdefault(way, {})[entry] = None
-    return {way: tuple(Pattern(entry) for entry in found[way]) for way in WAYS if way in found}
+    return {way: tuple(Pattern(entry) for entry in found[way] if way != ANY) for way in WAYS if way in found}
 
 
 def _of_path(glob: str, base: str) -> list[tuple[str, str]]:
@@ -39,6 +40,8 @@ def _fits_root(glob: str) -> bool:
 
 def _way(glob: str, before: str = "") -> tuple[str, str]:
     """How `before` and what `glob` fits are matched, and the entry for it."""
+    if not before and glob and not glob.strip("*"):
+        return ANY, ""
     first, *rest = glob.split("*")
     inner = [piece for piece in rest[:-1] if piece]
     last = rest[-1] if rest else ""

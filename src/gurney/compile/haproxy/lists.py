@@ -9,11 +9,11 @@ from collections.abc import Iterable, Mapping
 
 from gurney.compile.haproxy import text
 from gurney.compile.haproxy.names import Names
-from gurney.compile.haproxy.tree import Address, File, Host, HostPort, Int, Made, MapKey, Network, Pattern, Word
+from gurney.compile.haproxy.tree import Address, File, Host, HostPort, Int, Made, MapKey, Network, Pattern, Span, Word
 from gurney.config.proxied import Material
 from gurney.errors import LocalError
 
-Entry = Pattern | Network | Host | MapKey
+Entry = Pattern | Network | Host | MapKey | Span
 Value = Made | Int | Word | Host | HostPort | Address
 
 MEMBER_HOSTS = File("maps/members_hosts.map")  # server → what its checks name as Host

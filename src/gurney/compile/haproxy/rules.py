@@ -25,6 +25,7 @@ from gurney.compile.haproxy.tree import (
     Network,
     Quoted,
     Sample,
+    Span,
     Term,
     Word,
     call,
@@ -54,6 +55,12 @@ class Desk:
     def backend(self, pool: str, suffix: str = "") -> Made:
         """The backend of a pool."""
         return self.named.made("be", self.pools[pool].path, suffix)
+
+
+def usable_wanted(made: ProxyPool) -> int:
+    """Fewer usable members than this and all that are not disabled are used: its percentage of them, rounded up."""
+    enabled = sum(member.override != "disable" for member in made.members.values())
+    return -(-enabled * made.panic // 100)
 
 
 def var(name: str) -> Call:
@@ -91,7 +98,11 @@ def choose(desk: Desk, fe: Made, services: Sequence[ProxyService]) -> list[Line]
     pools = dict.fromkeys(rule.pool for rule in everything)
     if len(pools) == 1 and whole and desk.pools[next(iter(pools))].fallback is None:
         return [*lines, *_one(desk, next(iter(pools)), services[0].path)]
-    lines.append(desk.act("set-var(txn.pool)", sample(var("rule"), call("map_str", _pools(desk, fe, everything)))))
+    if len(everything) == 1 and whole:
+        chosen = sample(call("str", desk.backend(everything[0].pool)))
+    else:
+        chosen = sample(var("rule"), call("map_str", _pools(desk, fe, everything)))
+    lines.append(desk.act("set-var(txn.pool)", chosen))
     return [*lines, *_many(desk, pools)]
 
 
@@ -140,6 +151,8 @@ def _acls(desk: Desk, acl: Made, fact: str, values: Sequence[str], service: Prox
     before = service.base if fact == "path" and service.base != "/" else ""
     ways = globs.patterns(values, before)
     of = sample(_fetch(fact))
+    if globs.ANY in ways:
+        return [Line((Word("acl"), acl, of, *words("-m found")), path)]
     return [Line((Word("acl"), acl, of, *words(f"-m {way} -f"), desk.files.values(acl, way, ways[way])), path) for way in ways]
 
 
@@ -172,15 +185,15 @@ def _pools(desk: Desk, fe: Made, rules: Sequence[Rule]) -> File:
 
 
 def _one(desk: Desk, pool: str, path: str) -> list[Line]:
-    """Everything goes to one pool: its twin when too few of it are usable."""
+    """Everything goes to one pool: to its twin when too few of it are usable, by a list of those numbers."""
     made, name = desk.pools[pool], desk.backend(pool)
     lines: list[Line] = []
     if made.panic:
-        usable = sample(call("nbsrv", name))
-        lines.append(desk.act("set-var(txn.need)", sample(call("str", name), call("map_str_int", USABLE_WANTED, Int(0)))))
-        page = () if made.fallback_page is None else (number(usable, "gt", 0),)
-        few = number(sample(*usable.calls, call("sub", Word("txn.need"))), "lt", 0)
-        lines.append(Line((Word("use_backend"), desk.backend(pool, "_panic"), Word("if"), *page, few), f"{made.path}.panic"))
+        least = 0 if made.fallback_page is None else 1  # with nobody the page is shown
+        most = usable_wanted(made) - 1
+        few = desk.files.values(name, "few", [] if most < least else [Span(least, most)])
+        at = Term(sample(call("nbsrv", name)), words("-m int"), file=few)
+        lines.append(Line((Word("use_backend"), desk.backend(pool, "_panic"), Word("if"), at), f"{made.path}.panic"))
     return [*lines, Line((Word("default_backend"), name), path)]
 
 
@@ -191,12 +204,15 @@ def _many(desk: Desk, pools: Mapping[str, None]) -> list[Line]:
     lines = [count]
     reached = dict(pools)
     for _ in range(_depth(desk, pools)):
-        further = sample(var("pool"), call("map_str", FALLBACKS))
+        falling = [(desk.backend(name), desk.backend(pool.fallback)) for name, pool in desk.pools.items() if pool.fallback is not None]
+        further = sample(var("pool"), call("map_str", desk.files.map(FALLBACKS, falling)))
         has = Term(further, words("-m found"))
         lines += [desk.act("set-var(txn.pool)", further, Word("if"), none, has), count]
         reached |= dict.fromkeys(after for after in [desk.pools[name].fallback for name in reached] if after is not None)
     if any(desk.pools[name].panic for name in reached):
-        lines.append(desk.act("set-var(txn.need)", sample(var("pool"), call("map_str_int", USABLE_WANTED, Int(0)))))
+        wanted = [(desk.backend(name), Int(usable_wanted(pool))) for name, pool in desk.pools.items() if pool.panic]
+        table = desk.files.map(USABLE_WANTED, wanted)
+        lines.append(desk.act("set-var(txn.need)", sample(var("pool"), call("map_str_int", table, Int(0)))))
         pages = [desk.backend(name) for name in reached if desk.pools[name].fallback_page is not None and desk.pools[name].panic]
         if pages:
             lines.append(desk.act("set-var(txn.need)", sample(call("int", Int(0))), Word("if"), none, is_made("pool", *pages)))

@@ -37,6 +37,7 @@ from gurney.compile.haproxy.tree import (
     Quoted,
     Sample,
     Section,
+    Span,
     Term,
     Tracked,
     UrlPath,
@@ -83,7 +84,7 @@ def words(leaves: Iterable[Leaf]) -> str:
     return text
 
 
-def entry(leaf: Pattern | Network | Host | MapKey | Made) -> str:
+def entry(leaf: Pattern | Network | Host | MapKey | Made | Span) -> str:
     """The key of a line of a value list or a map: one word, no quoting there."""
     text = _entry(leaf)
     if tainted.fault(text) is not None or not text or text[0] == "#" or " " in text:
@@ -91,9 +92,11 @@ def entry(leaf: Pattern | Network | Host | MapKey | Made) -> str:
     return text
 
 
-def _entry(leaf: Pattern | Network | Host | MapKey | Made) -> str:
+def _entry(leaf: Pattern | Network | Host | MapKey | Made | Span) -> str:
     if isinstance(leaf, Pattern):
         return leaf.entry
+    if isinstance(leaf, Span):
+        return str(leaf.least) if leaf.least == leaf.most else f"{leaf.least}:{leaf.most}"
     if not isinstance(leaf, MapKey):
         return word(leaf)
     if leaf.host is not None:

@@ -194,6 +194,17 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """An entry of a list of numbers: all from one to another, both ends included."""
+
+    least: int
+    most: int
+
+    def __post_init__(self) -> None:
+        _must(type(self.least) is int and type(self.most) is int and 0 <= self.least <= self.most, "a span of numbers")
+
+
+@dataclass(frozen=True, slots=True)
 class MapKey:
     """The key of a map over places: a name made here and a path that ends with a slash, or a dot and the end of a host name."""
 
