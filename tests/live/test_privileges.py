@@ -92,7 +92,7 @@ def test_reliability_c4_one_uid_an_application(room: Room, elsewhere: None) -> N
     assert {seen[name][2:] for name in peers} == {("", "0000000000000000", "1")}, seen
     assert {seen[name][4] for name in seen if name != "up"} == {"1"}
     modes = {name: (g.state / name).stat().st_mode & 0o7777 for name in (".", "apps", "apps/pacs", "keys", "apps/pacs/haproxy")}
-    assert modes == {".": 0o711, "apps": 0o711, "apps/pacs": 0o1770, "keys": 0o700, "apps/pacs/haproxy": 0o700}
+    assert modes == {".": 0o711, "apps": 0o711, "apps/pacs": 0o1770, "keys": 0o700, "apps/pacs/haproxy": 0o711}
     stored = len(send(dicom, objects.study("c4", 3)).acked)
     pages = sum(get(port).status == 200 for port in (web, other))
     codes = {one["code"] for one in g.status()["conditions"]}

@@ -45,6 +45,7 @@ FIRST_SECONDS = 0.1  # until ready
 STOP_SECONDS = 10.0
 CHANGE_SECONDS = 30.0  # how long a change in hand may go on after SIGTERM
 JOIN_SECONDS = 2.0
+FOLLOW_SECONDS = 1.0  # a tick's wait for a guard that is somebody else's to start; the end of this process must not wait for it longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ class _Process:
         self._hurried, self._hurry = socket.socketpair()  # readable for the worker once it is to end
         self._failed: BaseException | None = None
         self._fresh_guard = False
+        self._patience = guard.START_SECONDS
         self._log = Log(folder.control_log)
         self.users = Users(folder, privileges.able)
         ground = Ground(
@@ -153,7 +155,10 @@ class _Process:
             self._waker.send(b"\0")
 
     def _start_guard(self) -> bool:
-        return guard.attend(self._folder.path) if self._wish.wait else guard.start(self._folder.path)
+        if not self._wish.wait:
+            return guard.start(self._folder.path)
+        patience, self._patience = self._patience, FOLLOW_SECONDS
+        return guard.attend(self._folder.path, seconds=patience)
 
     def _remember(self) -> None:
         """What runs under the guard, by engine."""
