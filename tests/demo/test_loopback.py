@@ -56,6 +56,25 @@ def test_only_private_addresses_are_moved() -> None:
     assert here("192.168.10.1") == "192.168.10.1" and here("1.10.0.0.0") == "1.10.0.0.0"
 
 
+def test_services_that_share_a_listener_go_on_sharing_one(tmp_path: Path) -> None:
+    ports = iter(range(30000, 30010))
+    text = """
+gurney: 1
+applications:
+  clinic:
+    services:
+      portal: {protocol: http, listen: 8080, hosts: portal.example.org, rules: [{pool: one}]}
+      other: {protocol: http, listen: 8080, hosts: other.example.org, rules: [{pool: two}]}
+      apart: {protocol: http, listen: 8081, rules: [{pool: two}]}
+    pools:
+      one: [10.0.1.11:8080]
+      two: [10.0.1.12:8080]
+"""
+    result = moved(text, "gurney.yaml", tmp_path, lambda: next(ports))
+    assert [port for _, _, port in result.services.values()] == [30000, 30000, 30001]
+    assert reader.read(result.text).faults == ()
+
+
 def test_a_faulty_document_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputRefused):
         moved(DOCUMENT.replace("pool: listed", "pool: lsted"), "gurney.yaml", tmp_path, lambda: 1)

@@ -62,6 +62,7 @@ class _Mover:
     def __init__(self, folder: Path, free: Callable[[], int]) -> None:
         self.folder, self.free = folder, free
         self.services: dict[str, tuple[str, str, int]] = {}
+        self._ports: dict[str, int] = {}  # by what `listen` says: services that share a listener go on sharing one
         self.places: dict[str, Place] = {}
 
     def application(self, application: Application, tree: dict[str, Any]) -> None:
@@ -84,7 +85,8 @@ class _Mover:
     def _service(self, path: str, given: dict[str, Any]) -> None:
         if "tls" in given:
             raise InputRefused("a blueprint is tested without TLS: its certificates are not there")
-        port = self.free()
+        wanted = str(given["listen"])
+        port = self._ports[wanted] = self._ports.get(wanted) or self.free()
         self.services[path] = (given["protocol"], "127.0.0.1", port)
         given["listen"] = f"127.0.0.1:{port}"
         for key in ("accept_from", "accept_proxy_from", "trust_forwarded_from"):
