@@ -17,7 +17,7 @@ from gurney.config.overrides import Override, matching
 from gurney.config.overrides import word as checked
 from gurney.control.carry import Carrier
 from gurney.control.conditions import APPLY_FAILED, CONFIRM_PENDING, Condition, Conditions, when
-from gurney.control.decide import UNKNOWN, Decision, Held, decide, granted, held, services_of, steps
+from gurney.control.decide import UNKNOWN, Decision, Held, decide, granted, held, mending, services_of
 from gurney.control.draft import Draft, read, with_files
 from gurney.control.journal import Journal
 from gurney.control.sessions import open_sessions
@@ -134,7 +134,7 @@ class Control:
             if self.decision is None:
                 return
             wanted = self.decision.wanted
-            order, self._held = steps(self.serving, wanted, held=self._held), {}
+            order, self._held = mending(self.serving, self.decision, self._held), {}
             brought, refused = self._carrier.each(order, self.serving, wanted)
             for key in brought:
                 self._served(key, wanted.get(key))
@@ -332,6 +332,7 @@ class Control:
             sessions=sessions,
             held=self._held,
             machine=self._machine,
+            before=self.decision,
         )
 
     def _serving_decision(self) -> Decision:

@@ -68,13 +68,17 @@ def decide(
     sessions: Sessions | None = None,
     held: Held | None = None,
     machine: Callable[[str], Machine] = lambda application: Machine(),
+    before: Decision | None = None,
 ) -> Decision:
-    """From a sound document to a decision; `machine` tells what an application's engines may have. Raises `InputRefused` for the node."""
+    """From a sound document to a decision; `machine` tells what an application's engines may have, `before` saves reading anew what it
+    knows. Raises `InputRefused` for the node.
+    """
     chosen = nodes.choose(draft.document, node, hostname)
     document = lay(draft.document, overrides)
     wanted = compiled(document, draft.files, machine)
-    found = {key: process_of(key, content) for key, content in wanted.items()}
-    return Decision(draft, document, chosen, wanted, found, steps(serving, wanted, sessions, held))
+    known = Known(before)
+    found = {key: known.process(key, content) for key, content in wanted.items()}
+    return Decision(draft, document, chosen, wanted, found, _steps(serving, found, known, sessions, held))
 
 
 def compiled(document: Document, files: Mapping[str, Material], machine: Callable[[str], Machine]) -> dict[Key, bytes]:
@@ -98,26 +102,46 @@ def granted(processes: Mapping[Key, Process]) -> list[dict[str, str]]:
     ]
 
 
-def steps(
-    serving: Mapping[Key, bytes], wanted: Mapping[Key, bytes], sessions: Sessions | None = None, held: Held | None = None
-) -> tuple[Step, ...]:
-    """The ordered steps from what serves to what is wanted; none where they are the same.
+def mending(serving: Mapping[Key, bytes], decision: Decision, held: Held) -> tuple[Step, ...]:
+    """The ordered steps from what serves to what was decided; none where they are the same.
 
     `held` says of engines what they listen on where that is not what they serve: a change was cut short.
     """
-    goal = {key: process_of(key, content) for key, content in wanted.items()}
-    there = {key: _running(key, content, goal.get(key)) for key, content in serving.items()}
+    return _steps(serving, decision.processes, Known(decision), None, held)
+
+
+def _steps(
+    serving: Mapping[Key, bytes], goal: Mapping[Key, Process], known: Known, sessions: Sessions | None, held: Held | None
+) -> tuple[Step, ...]:
+    there = {key: _running(key, content, goal.get(key), known) for key, content in serving.items()}
     for key, listeners in (held or {}).items():
         if key in there:
             there[key] = replace(there[key], listeners=listeners)
     return plan(there, goal, sessions).steps
 
 
+class Known:
+    """Processes by what they serve, so that a large configuration is read once."""
+
+    def __init__(self, before: Decision | None = None) -> None:
+        self._found: dict[tuple[str, bytes], Process] = {}
+        for key, content in (before.wanted if before is not None else {}).items():
+            assert before is not None
+            self._found[key[1], content] = before.processes[key]
+
+    def process(self, key: Key, content: bytes) -> Process:
+        """As `process_of`."""
+        at = (key[1], content)
+        if at not in self._found:
+            self._found[at] = process_of(key, content)
+        return self._found[at]
+
+
 def held(serving: Mapping[Key, bytes], names: Mapping[Key, Sequence[str]]) -> Held:
     """What engines listen on by the names their guard has for it, where somebody binds for them."""
     found: dict[Key, tuple[Listener, ...]] = {}
     for key, listeners in names.items():
-        if listeners and not _running(key, serving.get(key, UNKNOWN), None).listeners_by_load:
+        if listeners and not _running(key, serving.get(key, UNKNOWN), None, Known()).listeners_by_load:
             found[key] = tuple(_listener(name) for name in listeners)
     return found
 
@@ -134,12 +158,12 @@ def process_of(key: Key, content: bytes) -> Process:
     return next(target for target in targets() if target.name == key[1]).process(content)
 
 
-def _running(key: Key, content: bytes, wanted: Process | None) -> Process:
+def _running(key: Key, content: bytes, wanted: Process | None, known: Known) -> Process:
     """An engine as it is; one that serves what nobody can tell, or what another version wrote, is loaded again, whatever it is."""
     try:
         if content != UNKNOWN:
-            return process_of(key, content)
+            return known.process(key, content)
     except GurneyError:
         pass
-    known = wanted or Process(None, None, (), program=key[1])
-    return replace(known, application=None, generation=None, listeners=())
+    alike = wanted or Process(None, None, (), program=key[1])
+    return replace(alike, application=None, generation=None, listeners=())
