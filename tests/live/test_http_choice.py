@@ -12,7 +12,7 @@ from tests.live.conftest import Room
 from tests.live.harness.counts import count, say
 from tests.live.harness.gurney import Gurney
 from tests.live.harness.http.client import Answer, Client, get
-from tests.live.harness.http.documents import CHECK, application, document, pool, service
+from tests.live.harness.http.documents import application, document, pool, service
 from tests.live.harness.http.engine import Engine
 from tests.live.harness.http.groups import Group
 from tests.live.harness.http.shapes import weighed
@@ -228,8 +228,8 @@ def test_http_16_max_in_flight_and_the_queue(room: Room) -> None:
     """A member for two at a time: it never has a third, the others wait in the queue; beyond `most` or `wait` the answer is 503."""
     site = room.website("a", mode="slow", seconds=0.1, only="/x")
     port = room.port()
-    keys = {"max_in_flight": "2", "queue": "{most: 6, wait: 2s}", "check": CHECK}
-    g = room.gurney(document(application("web", [service("site", port)], [pool("servers", {"a": site.port()}, check="", **keys)])))
+    keys = {"max_in_flight": "2", "queue": "{most: 6, wait: 2s}"}
+    g = room.gurney(document(application("web", [service("site", port)], [pool("servers", {"a": site.port()}, **keys)])))
     load = room.load(Group("g", port, prefix="/x", connections=6, most=60))
     tally = load.wait()["g"]
     flood = room.load(Group("f", port, prefix="/x", connections=40, most=120)).wait()["f"]
@@ -243,4 +243,4 @@ def test_http_16_max_in_flight_and_the_queue(room: Room) -> None:
         flood_served=flood.done,
     )
     assert (tally.errors, tally.done, highest) == ({}, 60, 2)
-    assert set(flood.errors) == {"status-503"} and flood.done > 10
+    assert set(flood.errors) == {"status-503"} and flood.done >= 6

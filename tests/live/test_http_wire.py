@@ -11,7 +11,7 @@ import pytest
 from tests.live.conftest import Room
 from tests.live.harness.counts import count, say
 from tests.live.harness.http import proxyheader
-from tests.live.harness.http.client import Client, Ended, get
+from tests.live.harness.http.client import Answer, Client, Ended, get
 from tests.live.harness.http.documents import TCP_CHECK, application, document, pool, service
 from tests.live.harness.http.shapes import staffed
 
@@ -193,19 +193,7 @@ def answer(port: int, data: bytes, source: str = "127.0.0.1") -> int | None:
         return None
 
 
-NAMES = (
-    "Accept",
-    "If-Match",
-    "If-None-Match",
-    "Range",
-    "Prefer",
-    "Content-MD5",
-    "Authorization",
-    "X-Odd!#$%&'*+.^`|~",
-    "Link",
-    "Cookie",
-    "TE",
-)
+NAMES = ("Accept", "If-Match", "If-None-Match", "Range", "Prefer", "Content-MD5", "Authorization", "Link", "Cookie", "X-Odd-9")
 
 
 def some(r: random.Random) -> tuple[str, str, list[tuple[str, str]], bytes, str]:
@@ -243,6 +231,22 @@ def sent(port: int, r: random.Random) -> tuple[bool, str]:
         lines.append(f"Content-Length: {len(body)}")
     if how == "continue":
         lines.append("Expect: 100-continue")
+    try:
+        answer = transferred(port, r, method, lines, body, how)
+    except (OSError, Ended) as e:
+        return False, f"{e!r} for {lines} {len(body)} {how}"
+    if answer.status != 200:
+        return False, f"{answer.status} for {lines[:1]}"
+    seen = answer.seen()
+    mine = [(n.lower(), v) for n, v in headers]
+    names = {n for n, _ in mine}
+    theirs = [(n.lower(), v) for n, v in seen["headers"] if n.lower() in names]
+    same = (seen["start"], theirs, seen["sha256"], seen["length"]) == (lines[0], mine, hashlib.sha256(body).hexdigest(), len(body))
+    return same, f"{seen} for {lines} {len(body)}"
+
+
+def transferred(port: int, r: random.Random, method: str, lines: list[str], body: bytes, how: str) -> Answer:
+    """The answer to a request whose body goes as `how` says."""
     with Client(port) as c:
         c.send("\r\n".join([*lines, "", ""]).encode("latin-1"))
         if how == "chunked":
@@ -254,15 +258,7 @@ def sent(port: int, r: random.Random) -> tuple[bool, str]:
             c.send(b"0\r\n\r\n")
         elif body:
             c.send(body)
-        answer = c.read(method)
-    if answer.status != 200:
-        return False, f"{answer.status} for {lines[:1]}"
-    seen = answer.seen()
-    mine = [(n.lower(), v) for n, v in headers]
-    names = {n for n, _ in mine}
-    theirs = [(n.lower(), v) for n, v in seen["headers"] if n.lower() in names]
-    same = (seen["start"], theirs, seen["sha256"], seen["length"]) == (lines[0], mine, hashlib.sha256(body).hexdigest(), len(body))
-    return same, f"{seen} for {lines} {len(body)}"
+        return c.read(method)
 
 
 @pytest.mark.timeout(600)
@@ -274,7 +270,7 @@ def test_reliability_d8_http_content_leaves_as_it_came(room: Room) -> None:
     requests = count(300, 10_000, asked=1000)
     seed = random.SystemRandom().randrange(1 << 32)
     r = random.Random(seed)
-    wrong = [why for same, why in (sent(port, r) for _ in range(requests)) if not same]
+    wrong = [f"seed {seed}, request {i}: {why}" for i in range(requests) for same, why in [sent(port, r)] if not same]
     big = hashlib.sha256()
     with Client(port) as c:
         c.send(b"PUT /echo/big HTTP/1.1\r\nHost: h.test\r\nContent-Length: 33554432\r\n\r\n")

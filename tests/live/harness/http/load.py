@@ -258,7 +258,8 @@ class Echo(Caller):
         crowd.number += 1
         if not self.upgraded and crowd.group.kind == "upgrade":
             g = crowd.group
-            lines = f"GET {g.prefix} HTTP/1.1\r\nHost: {g.host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{crowd.others}\r\n"
+            key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"  # HAProxy refuses an upgrade without
+            lines = f"GET {g.prefix} HTTP/1.1\r\nHost: {g.host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}{crowd.others}\r\n"
             self.sent(lines.encode())
         else:
             self.line = f"{crowd.number}-{time.monotonic_ns()}\n".encode()

@@ -36,7 +36,13 @@ class Website:
         self.path.unlink(missing_ok=True)
         argv = [sys.executable, "-m", "tests.live.harness.http.website", str(self.path), behaviour.as_json(list(self.sites.values()))]
         self.child = Child(argv, self.folder, self.path.stem)
-        until(self.path.exists, 15, f"member {self.path.stem} is there; {self.child.log}")
+        until(self._answers, 15, f"member {self.path.stem} is there; {self.child.log}")
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.say(op="counts"))
+        except OSError:
+            return False
 
     def port(self, name: str | None = None) -> int:
         return self.sites[name or next(iter(self.sites))].port

@@ -8,6 +8,7 @@ with what the member saw, as JSON. An upgrade is answered by 101 and then every 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 import os
@@ -23,6 +24,8 @@ import uvloop
 from .behaviour import Site, from_json
 from .proxyheader import Proxied, Short, take
 from .requests import Body, Head, Malformed, body_of_request, head
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 §1.3
 
 
 class Listener:
@@ -180,9 +183,9 @@ class Connection(asyncio.Protocol):
         if request.get("upgrade") and "upgrade" in (request.get("connection") or "").lower():
             counts["upgrades"] += 1
             self.echo = True
-            self.transport.write(
-                f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: {request.get('upgrade')}\r\nConnection: Upgrade\r\n".encode()
-            )
+            accept = base64.b64encode(hashlib.sha1((request.get("sec-websocket-key") or "").encode() + GUID).digest()).decode()
+            first = f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: {request.get('upgrade')}\r\nConnection: Upgrade\r\n"
+            self.transport.write(f"{first}Sec-WebSocket-Accept: {accept}\r\n".encode())
             self.transport.write(f"X-Member: {site.name}\r\n\r\n".encode())
             return
         if site.mode == "normal" or not target.startswith(site.only):
@@ -267,8 +270,9 @@ async def serve(path: str, sites: list[Site]) -> None:
             writer.write(json.dumps(await command(listeners, line)).encode() + b"\n")
         writer.close()
 
-    await asyncio.start_unix_server(control, path)
-    await asyncio.Event().wait()
+    orders = await asyncio.start_unix_server(control, path)  # a server that nobody holds is collected
+    async with orders:
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
