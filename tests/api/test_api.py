@@ -22,7 +22,8 @@ from gurney.api.routes import application, routes
 from gurney.api.server import Server, admitted
 from gurney.api.work import Work
 from gurney.errors import DocumentRefused, EngineRefused, InputRefused, NotFound, NotRunning
-from tests.control.world import BAD, World, document
+from tests.control.made import made
+from tests.control.world import BAD, World, document, web
 
 
 def raw(world: World, request: bytes) -> tuple[int, dict[str, Any]]:
@@ -80,6 +81,25 @@ def test_overrides(client: Client, world: World) -> None:
     assert client.override("pacs/*/archive-1", "drain", seconds=60.0, why="disk")["objects"] == ["pacs/archive/archive-1"]
     assert world.member()["override"] == "drain"
     assert client.lift("pacs/*/*")["lifted"] == ["pacs/archive/archive-1"]
+
+
+def test_files_of_a_document_are_read_from_the_folder_it_says(client: Client, world: World) -> None:
+    portal = made("portal.example", days=36500)
+    (world.path / "portal.pem").write_bytes(portal.pem + portal.key_pem)
+    text = document(further=web(tls="certificate: portal.pem"))
+    with pytest.raises(DocumentRefused) as refused:
+        client.plan(text, "gurney.yaml")
+    assert [fault["code"] for fault in refused.value.faults] == ["GRN-F001"]
+    assert len(client.plan(text, "gurney.yaml", world.path)["steps"]) == 2
+    assert client.apply(text, "gurney.yaml", folder=world.path)["revision"] == 1
+    [revision] = client.revisions()
+    assert revision["files"]["portal.pem"]["names"] == ["portal.example"] and "BEGIN" not in json.dumps(revision)
+
+
+@pytest.mark.parametrize("folder", ["", "conf", "./conf", "/x\u0000y", "/" + "x" * 4096])
+def test_a_folder_is_absolute(world: World, server: Server, folder: str) -> None:
+    status, _ = post(world, "/v1/plan", json.dumps({"text": document(), "folder": folder}).encode())
+    assert status == 422
 
 
 def test_errors_arrive_as_what_they_were(client: Client, world: World) -> None:
