@@ -114,5 +114,5 @@ def _forget(runtime: Runtime, out: Sequence[tuple[str, str, str]]) -> None:
         return
     tables = {line.split()[2].rstrip(",") for line in runtime.ask(Command(Verb.SHOW_TABLES)).splitlines() if line.startswith("# table: ")}
     for backend, _, number in out:
-        if backend in tables:
+        if backend in tables and number.isdigit():
             runtime.say(Command(Verb.FORGET, (backend, number)))

@@ -132,9 +132,14 @@ def pairs(arguments: str) -> tuple[tuple[str, ...], ...]:
     return tuple(found)
 
 
+def named(text: str) -> bool:
+    """Whether it could be a name of ours: HAProxy takes others too."""
+    return _NAME.fullmatch(text) is not None
+
+
 def name(text: str) -> str:
     """A server-made name (`be_3f2a…`). Raises `InputRefused`."""
-    if not _NAME.fullmatch(text):
+    if not named(text):
         raise InputRefused(f"{text!r} is no name of ours")
     return text
 

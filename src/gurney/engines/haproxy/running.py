@@ -62,8 +62,12 @@ class Row(NamedTuple):
 
     def number(self, column: str) -> int:
         """A column as a number; 0 where HAProxy has none."""
-        text = getattr(self, column)
-        return int(text) if text else 0
+        return whole(getattr(self, column))
+
+
+def whole(text: str) -> int:
+    """A number of `show stat`; 0 for an empty one, and for what is none: a reader of another program's words takes any text."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else 0
 
 
 FRONTEND, BACKEND, SERVER = "0", "1", "2"
@@ -99,7 +103,7 @@ def read(info: str, stat: str) -> Running:
     frontends: dict[str, Row] = {}
     backends: dict[str, Row] = {}
     servers: dict[str, dict[str, Row]] = {}
-    for row in _rows(stat):
+    for row in rows(stat):
         if row.type == SERVER:
             servers.setdefault(row.pxname, {})[row.svname] = row
         elif row.type == BACKEND:
@@ -110,9 +114,13 @@ def read(info: str, stat: str) -> Running:
     return Running(facts(info), frontends, backends, servers)
 
 
-def _rows(stat: str) -> Iterator[Row]:
-    lines = csv.reader(stat.strip("\n").splitlines())
-    head = next(lines, [])
+def rows(stat: str) -> Iterator[Row]:
+    """The lines of `show stat`. Raises `EngineRefused`."""
+    lines = csv.reader(stat.strip("\n").split("\n"))
+    try:
+        head = next(lines, [])
+    except csv.Error:
+        head = []
     if not head or head[0] != "# pxname":
         raise EngineRefused("HAProxy answers 'show stat' with something else", hint=stat[:200])
     head[0] = "pxname"
@@ -121,5 +129,5 @@ def _rows(stat: str) -> Iterator[Row]:
         for line in lines:
             if line:
                 yield Row._make(pick(line))
-    except (ValueError, IndexError) as problem:
+    except (ValueError, IndexError, csv.Error) as problem:
         raise EngineRefused("HAProxy's 'show stat' lacks a column that 2.8 has", hint=str(problem)) from problem

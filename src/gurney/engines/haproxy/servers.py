@@ -79,7 +79,7 @@ def leaving(running: Running, bundle: Bundle) -> tuple[Leaving, ...]:
     for backend in bundle.backends:
         known = {server.name for server in backend.servers}
         for name, row in running.servers.get(backend.name, {}).items():
-            if name not in known and marked(row):
+            if name not in known and marked(row) and commands.named(name):
                 found.append(Leaving(backend.name, name, row.addr, row.number("scur")))
     return tuple(found)
 
@@ -228,15 +228,19 @@ def _foreign(backend: Backend, rows: Mapping[str, Row], before: Mapping[tuple[st
     known = {server.name for server in backend.servers}
     for name, row in rows.items():
         if name not in known and not marked(row):
-            commanded = (
-                commands.on_server(Verb.WEIGHT, backend.name, name, 0),
-                commands.on_server(Verb.MAXCONN, backend.name, name, mark(before.get((backend.name, name)))),
-                commands.on_server(Verb.MAINTENANCE, backend.name, name),
-            )
             text = f"pool '{backend.pool}' has a member at {row.addr or 'no address'} ({backend.name}/{name}) that is not in the document"
             gone = before.get((backend.name, name))
             done = f"{gone.member if gone is not None else f'{backend.pool}: member at {row.addr}'} taken out"
-            yield Difference(text, done, REMOVE, commanded if backend.resizable else (), (backend.name, name, row.sid))
+            yield Difference(text, done, REMOVE, _out(backend, name, mark(gone)), (backend.name, name, row.sid))
+
+
+def _out(backend: Backend, name: str, marked_: int) -> tuple[Command, ...]:
+    """Taken out for good; nothing where only a reload can."""
+    if not backend.resizable or not commands.named(name):
+        return ()
+    at = (backend.name, name)
+    weight, maxconn = commands.on_server(Verb.WEIGHT, *at, 0), commands.on_server(Verb.MAXCONN, *at, marked_)
+    return weight, maxconn, commands.on_server(Verb.MAINTENANCE, *at)
 
 
 def _maxconn(at: tuple[str, str], server: Server) -> Command:

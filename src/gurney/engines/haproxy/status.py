@@ -14,7 +14,7 @@ from typing import Any
 
 from gurney.compile.haproxy.bundle import Bundle, Server
 from gurney.engines.haproxy import servers, spoken
-from gurney.engines.haproxy.running import Row, Running
+from gurney.engines.haproxy.running import Row, Running, whole
 
 
 class Totals:
@@ -39,8 +39,8 @@ class Totals:
         before = self._seen.get(key)
         if told == before:  # most are: it is asked of every server each second
             return self._sums[key]
-        now = tuple(int(text or 0) for text in told)
-        if before is not None and any(one < int(then or 0) for one, then in zip(now, before, strict=True)):
+        now = tuple(map(whole, told))
+        if before is not None and any(one < whole(then) for one, then in zip(now, before, strict=True)):
             self._base[key] = self._sums[key]
         base = self._base.get(key)
         self._seen[key] = told
