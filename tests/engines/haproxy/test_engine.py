@@ -107,7 +107,7 @@ def meddled(house: House, one: Member, **options: Any) -> tuple[int, bytes]:
 
 
 def test_a_shape_that_is_not_the_one_published_is_not_believed(house: House, member: Make) -> None:
-    with pytest.raises(EngineRefused, match="web: HAProxy serves shape [0-9a-f]{12} after the change to [0-9a-f]{12}"):
+    with pytest.raises(EngineRefused, match=r"web: HAProxy serves shape [0-9a-f]{12} after the change to [0-9a-f]{12}"):
         meddled(house, member("one"))
     engine = house.another()
     good = engine.published(APPLICATION)

@@ -76,9 +76,14 @@ def _limit(seconds: int) -> None:
         resource.setrlimit(what, (wanted, wanted))
 
 
+def landlock(libc: ctypes.CDLL) -> int:
+    """The version of Landlock this kernel has; below 1: none."""
+    return int(libc.syscall(_CREATE_RULESET, None, 0, 1))
+
+
 def _shut(libc: ctypes.CDLL, readable: list[str]) -> None:
     """Landlock: reading and running below these paths, nothing else in the file system, no TCP."""
-    abi = libc.syscall(_CREATE_RULESET, None, 0, 1)
+    abi = landlock(libc)
     if abi < 1:
         return
     every = (1 << _EVERYTHING.get(abi, 16)) - 1
