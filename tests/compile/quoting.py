@@ -20,10 +20,10 @@ class Foreign(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line with words. `section` is the number of the section it stands in, from 0."""
+    """One line with words. `section` is the word that opened the section it stands in."""
 
     number: int
-    section: int
+    section: str
     words: tuple[str, ...]
 
     @property
@@ -34,7 +34,7 @@ class Line:
 def read(text: str) -> list[Line]:
     """Every line that has words. Raises `Foreign`."""
     lines: list[Line] = []
-    section = -1
+    section = ""
     for number, raw in enumerate(text.split("\n"), 1):
         found = tuple(_words(raw, number))
         if not found:
@@ -42,7 +42,7 @@ def read(text: str) -> list[Line]:
         if not raw.startswith((" ", "\t")):
             if found[0] not in SECTIONS:
                 raise Foreign(f"line {number}: '{found[0]}' opens no section")
-            section += 1
+            section = found[0]
         lines.append(Line(number, section, found))
     return lines
 
