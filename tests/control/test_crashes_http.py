@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 from gurney.api.client import Client
 from gurney.errors import EngineRefused, NotRunning
 from tests.cli.running import Node, free_port, node, until
+from tests.control.made import made
 from tests.live.harness.counts import count, say
+from tests.live.harness.http.client import get
 from tests.live.harness.http.documents import application, document, pool, service
 from tests.live.harness.http.groups import Group
 from tests.live.harness.http.running import Load, Website
@@ -130,3 +133,23 @@ def test_a_port_that_is_taken_leaves_everything_as_it_was(one: Node, site: Websi
     assert (after["generation"], after["confirmed"]) == (before["generation"], True)
     assert "ApplyFailed" in [condition["code"] for condition in one.status()["conditions"]]
     assert f"port {holder_port} is taken" in caught.value.message
+
+
+def test_a_machine_that_starts_anew_goes_on_with_a_certificate_whose_file_is_gone(one: Node, site: Website) -> None:
+    port = free_port()
+    portal = made("h.test", days=36500)
+    (one.folder / "portal.pem").write_bytes(portal.pem + portal.key_pem)
+    tls = {"tls": "{certificate: portal.pem}", "accept_from": "[127.0.0.0/8]"}
+    text = document(application("web", [service("site", port, **tls)], [pool("servers", dict(site.ports()))]))
+    file = one.write(text)
+    assert one.up(file).startswith("ready ")
+    one.gurney("down")
+    assert one.control is not None and one.control.wait(30) == 0
+    (one.folder / "portal.pem").unlink()
+    assert one.up(file).startswith("ready revision=1 ")
+    context = ssl.create_default_context(cadata=portal.pem.decode())
+    assert get(port, "/x", tls=context, name="h.test").status == 200
+    until(lambda: "CertificateChanged" in [found["code"] for found in one.status()["conditions"]], "the condition says that it is gone")
+    assert "GRN-F001" in one.gurney("check", file, status=2).stdout
+    one.write(text + "# another document\n")
+    assert "GRN-F001" in one.gurney("apply", file, status=2).stderr

@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from gurney.control.keeper import GuardKeeper
 from gurney.control.watch import Watch
 from gurney.disk import faults
 from gurney.engines import Ground, engines
-from gurney.errors import EngineRefused, GurneyError, InputRefused, NotRunning
+from gurney.errors import DocumentRefused, EngineRefused, GurneyError, InputRefused, NotRunning
 from gurney.guard import client as guard
 from gurney.guard import privileges
 from gurney.state.certificates import Certificates
@@ -67,9 +67,7 @@ class Wish:
 
 def main(wish: Wish) -> int:
     """Be the control process of a state folder until a signal or `gurney down`. Raises `GurneyError` when it cannot be."""
-    if wish.text is not None:  # before anything is touched: a bad document changes nothing
-        draft = with_files(read(wish.text, wish.file), wish.folder, time.time())
-        nodes.choose(draft.document, wish.node, socket.gethostname())
+    wish = _checked(wish)
     folder = Folder(wish.state)
     folder.prepare()
     lock = folder.own()
@@ -79,6 +77,39 @@ def main(wish: Wish) -> int:
     finally:
         database.close()
         lock.release()
+
+
+def _checked(wish: Wish) -> Wish:
+    """Before anything is touched: a bad document changes nothing. Raises `DocumentRefused`, `InputRefused`.
+
+    The newest revision's own document whose files are gone or spoilt goes on with what they held: a machine that starts anew must not
+    stay down for a renewal that went wrong. The condition `CertificateChanged` says so for as long as it is so.
+    """
+    if wish.text is None:
+        return wish
+    draft = read(wish.text, wish.file)
+    nodes.choose(draft.document, wish.node, socket.gethostname())
+    try:
+        with_files(draft, wish.folder, time.time())
+    except DocumentRefused as error:
+        if _newest_text(Folder(wish.state)) != wish.text:
+            raise
+        for fault in error.faults:
+            wish.talk(f"{fault['file']}:{fault['line']}: {fault['message']}")
+        wish.talk("going on with what the files of the newest revision held")
+        return replace(wish, text=None)
+    return wish
+
+
+def _newest_text(folder: Folder) -> str | None:
+    if not folder.database.exists():
+        return None
+    database = Database(folder.database)
+    try:
+        newest = Revisions(database).newest()
+    finally:
+        database.close()
+    return newest.text if newest is not None else None
 
 
 class _Process:

@@ -32,7 +32,7 @@ class Journal:
 
     def step(self, step: Step, outcome: str, seconds: float) -> None:
         """One step of a plan was carried out, or refused."""
-        self._log.info("control.step", step=step.kind, app=step.application, outcome=outcome, seconds=seconds)
+        self._log.info("control.step", step=step.kind, app=step.application, name=step.engine, outcome=outcome, seconds=seconds)
 
     def overridden(self, before: Iterable[Override], after: Iterable[Override]) -> None:
         """What was laid over members, and what was taken off them."""

@@ -110,7 +110,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "control.applied": ("revision", "steps", "by", "why", "seconds", "generation"),
     "control.refused": ("revision", "step", "by", *_ERROR),
     "control.undone": ("revision", "was", "by", "why"),
-    "control.step": ("revision", "step", "app", "outcome", "seconds"),
+    "control.step": ("revision", "step", "app", "name", "outcome", "seconds"),
     "control.override": ("object", "word", "by", "why", "seconds"),
     "control.request": ("verb", "by", "status", "outcome", "seconds", *_ERROR),
     "control.guard": ("pid", "started", "outcome", "why"),
