@@ -1,7 +1,12 @@
 """The one place for the bundle: everything one application's HAProxy is given, as typed data and as canonical JSON.
 
 The bundle's SHA-256 is the generation. HAProxy itself can only name what needs a reload: that part's digest is `shape`, and stands in the
-configuration as the global `description`. The rest (members, weights, maps, certificates) is confirmed by observation.
+configuration as the global `description`. The rest is changed through the runtime socket and confirmed by observation: members of resizable
+backends, addresses, weights, limits, drained and disabled members, entries of maps and lists, contents of certificates, CAs and CRLs.
+
+"The file equals the process" means: the same proxies, in them the same servers with the same address, weight, limit and maintenance, the
+same entries, the same certificates. Two things cannot be seen and differ until the next reload: a server added at run time has no
+`tcp-ut` (`add server` refuses it; TCP keepalive and `timeout server` remain), and the global `maxconn` keeps room for more members.
 """
 
 from __future__ import annotations
@@ -26,9 +31,10 @@ SERVE, PANIC, CHECKS = ROLES = ("serve", "panic", "checks")
 class Server:
     """One server of one backend as it is to run.
 
-    `name` is unique in its backend, `weight` 0 where it is drained, `disabled` where it is to be in maintenance. `arguments` are those of
-    `add server BACKEND/NAME ADDRESS …` (the same options the configuration has for it); None when it cannot be added at run time.
-    `member` is POOL/MEMBER.
+    `name` comes from the member's path, so that another address, weight or limit leaves it the server it was; `weight` is 0 where it is
+    drained, `disabled` where it is to be in maintenance, `maxconn` 0 where there is no limit. `arguments` are those of
+    `add server BACKEND/NAME ADDRESS …`: the options of its line, all that the program takes there; None when it cannot be added at run time
+    (a host name, a server that follows another's checks). `member` is POOL/MEMBER.
     """
 
     name: str
@@ -43,8 +49,10 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One backend. `pool` is the document's; a pool may have several. `resizable`: servers may be added and removed at run time.
+    """One backend. `pool` is the document's; a pool may have several.
 
+    `resizable`: servers may be added and removed at run time. So it is where all servers have the same options; a failover pool is not,
+    because its servers differ by their place.
     `role`: serve · panic (the same members without checks, used when too few are usable) · checks (serves nobody: members of the pool
     that are checked otherwise than its first follow their namesakes here).
     """
@@ -74,12 +82,13 @@ class Frontend:
 class Bundle:
     """What one application's HAProxy is given.
 
-    `files`: relative name → text: `haproxy.cfg`, `maps/….map`, `crt-list` … . Every file other than the configuration is named in it as
-    `current/NAME`; run-time sockets and state files stand under `run/`; HAProxy's working folder holds both.
-    `maps` are those of `files` whose entries change at run time. `materials`: relative name → digest of a file kept in the state
-    (`certificates/c_….pem`), swapped at run time where `swappable` names it. `lines`: per line of `haproxy.cfg` (from 1) the document path
-    it comes from ("" for lines of no one's). `granted` says in words which limits were granted and why. `names`: what each name in the
-    files (and so in logs and statistics) was made from, a document path for services, rules, pools and members.
+    `files`: relative name → text: `haproxy.cfg`, `maps/….map` (a key and a value a line), `maps/….list` (a value a line, read by `-f`),
+    `lists/….txt` (crt-lists). Every file other than the configuration is named in it as `current/NAME`; run-time sockets and state files
+    stand under `run/`; HAProxy's working folder holds both. `maps` are those of `files` whose entries change at run time.
+    `materials`: relative name → digest of a file kept in the state (`certificates/c_….pem`), swapped at run time where `swappable` names
+    it. `lines`: per line of `haproxy.cfg` (from 1) the document path it comes from ("" for lines of no one's). `granted` says in words
+    which limits were granted and why. `names`: what each name in the files (and so in logs and statistics) was made from, a document path
+    for services, rules, pools and members.
     """
 
     table: ProxyTable
@@ -96,9 +105,9 @@ class Bundle:
 
 
 def dump(bundle: Bundle) -> bytes:
-    """The bundle as canonical JSON: ASCII, sorted keys, one space of indent, a final newline. Equal bundles give equal bytes."""
-    body = {"format": FORMAT, **codec.encode(bundle)}
-    return json.dumps(body, sort_keys=True, indent=1, ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
+    """The bundle as canonical JSON: ASCII, sorted keys, no spaces, a final newline. Equal bundles give equal bytes."""
+    body = {"format": FORMAT, **codec.encode(bundle)}  # not indented: that takes a second at 2,000 members
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii") + b"\n"
 
 
 def generation(data: bytes) -> str:

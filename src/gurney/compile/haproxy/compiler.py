@@ -42,7 +42,8 @@ def of_application(found: Application, ground: Ground) -> Bundle:
     serving, redirecting = listeners.shared(found), listeners.redirecting(found)
     if serving.keys() & redirecting.keys():
         raise LocalError("an address both serves and redirects")
-    written = [one for made in used for one in backends.pool(backends.Writing(named, files, _uses(table, used)), made)]
+    pools = backends.Writing(named, files, _uses(table, used))
+    written = [one for made in used for one in backends.pool(pools, made)]
     peered = any("source" in (made.persist.kind, made.persist.then) for made in used)
     granted = _granted(found, ground, [back for _, back in written], peered)
     writing = frontends.Writing(named, files, {made.name: made for made in used}, ground.machine, granted.maxconn)

@@ -32,6 +32,7 @@ from gurney.compile.haproxy.tree import (
     sample,
     words,
 )  # fmt: skip
+from gurney.config import limits
 from gurney.config.proxied import ProxyPool, ProxyService
 from gurney.config.served import Rule
 
@@ -80,7 +81,7 @@ def found(name: str, negated: bool = False) -> Term:
 
 def number(of: Sample, operator: str, value: int) -> Term:
     """A comparison of a whole number."""
-    return Term(of, words("-m int"), (Int(value),), operator=Word(operator))
+    return Term(of, words("-m int"), (Int(value, most=limits.HTTP_BODY_HIGHEST),), operator=Word(operator))
 
 
 def choose(desk: Desk, fe: Made, services: Sequence[ProxyService]) -> list[Line]:

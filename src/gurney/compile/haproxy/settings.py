@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gurney.compile.haproxy import keywords
 from gurney.compile.haproxy.tree import Digest, Int, Leaf, Line, Listed, LogFields, Milliseconds, Section, Word, words
 from gurney.compile.target import Machine
 from gurney.config import limits
@@ -17,18 +18,7 @@ _CIPHERS = Listed(
 )
 _SUITES = Listed(words("TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256"), ":")
 _CURVES = Listed(words("X25519 P-256 P-384"), ":")
-# No %r, %HU, %HQ, no path, no header, no value: reliability §7. Names are server-made, numbers are HAProxy's.
-LOGS = {
-    "http": (
-        '{"time":"%[date(0,ms)]","id":"%ID","frontend":"%f","backend":"%b","server":"%s","service":"%[var(txn.service)]",'
-        '"rule":"%[var(txn.rule)]","status":%ST,"in":%U,"out":%B,'
-        '"ms":{"request":%TR,"queue":%Tw,"connect":%Tc,"response":%Tr,"all":%Ta},"end":"%tsc","tls":"%sslv","address":"%ci"}'
-    ),
-    "tcp": (
-        '{"time":"%[date(0,ms)]","frontend":"%f","backend":"%b","server":"%s","service":"%[var(txn.service)]",'
-        '"rule":"%[var(txn.rule)]","in":%U,"out":%B,"ms":{"queue":%Tw,"connect":%Tc,"all":%Tt},"end":"%ts","tls":"%sslv","address":"%ci"}'
-    ),
-}
+LOGS = {"http": keywords.HTTP_LOG, "tcp": keywords.TCP_LOG}
 
 
 def said(phrase: str, *leaves: Leaf, path: str = "") -> Line:
@@ -90,7 +80,7 @@ def defaults(protocol: str) -> Section:
         said("http-reuse safe"),
         said("option forwardfor"),
         said("option forwarded proto host for"),
-        said("unique-id-format", LogFields("%[uuid()]")),
+        said("unique-id-format", LogFields(keywords.REQUEST_ID)),
     )
     return Section(
         said(f"defaults {protocol}"),
