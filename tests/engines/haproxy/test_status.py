@@ -8,7 +8,7 @@ from dataclasses import replace
 from gurney.compile.haproxy.bundle import Frontend
 from gurney.engines.haproxy import conditions, status
 from gurney.engines.haproxy.running import Row, Running
-from gurney.engines.haproxy.status import Counters, Totals
+from gurney.engines.haproxy.status import Counters, Flows, Totals
 from tests.engines.haproxy.made import Member, bundle
 from tests.engines.haproxy.test_running import recorded
 
@@ -97,6 +97,17 @@ def test_totals_go_on_over_workers_and_over_a_server_that_begins_anew() -> None:
 
     assert [at("1", 10), at("1", 10), at("1", 12), at("2", 3), at("2", 4), at("3", 100)] == [10, 10, 12, 15, 16, 116]
     assert [at("3", 2), at("3", 5)] == [118, 121], "deleted and added again in the same worker"
+
+
+def test_bytes_per_second() -> None:
+    flows = Flows()
+
+    def at(now: float, total: int) -> float:
+        return dict(flows.of({"www": {"bytes_in": total, "bytes_out": 0}}, now))["www"]
+
+    assert at(100.0, 5_000_000) == 0, "what was carried before the first look is no rate"
+    assert 90 < at(110.0, 5_001_000) < 120 and 90 < at(111.0, 5_001_000) < 120
+    assert at(130.0, 5_001_000) == 0
 
 
 def test_conditions() -> None:

@@ -39,8 +39,10 @@ class Observer:
     One look at a time: whoever else asks waits for it.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], float] = time.time, ticks: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock  # seconds since the epoch
+        self._ticks = ticks  # seconds, monotonic
+        self._flows = status.Flows()
         self._one = threading.Lock()
         self._totals = status.Totals()
         self._operational: dict[str, str] = {}
@@ -67,6 +69,8 @@ class Observer:
             shown = next((bundle for key, bundle in candidates if key == generation), candidates[0][1])
             told |= status.status(shown, running, self._totals, self._operational)
             self._operational.update(status.operational(told))
+            for name, rate in self._flows.of(told["services"], self._ticks()):
+                told["services"][name]["bytes_per_second"] = rate
             told["conditions"] = self._conditions(conditions.conditions(shown, told, root=conditions.runs_as_root(workers["current"])))
         return Observed(True, generation, told, why)
 

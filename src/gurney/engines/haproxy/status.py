@@ -15,6 +15,7 @@ from typing import Any
 from gurney.compile.haproxy.bundle import Bundle, Server
 from gurney.engines.haproxy import servers, spoken
 from gurney.engines.haproxy.running import Row, Running, whole
+from gurney.telemetry.rates import Rate
 
 
 class Totals:
@@ -173,6 +174,22 @@ def _member(
 def _unchecked(row: Row) -> int:
     """Least for the row with a check of its own: a panic twin says `no check`, one that follows another's checks has no result."""
     return 2 if row.status == "no check" else 0 if row.check_status else 1
+
+
+class Flows:
+    """Bytes per second of each service, from its total at every look. HAProxy tells rates of requests and sessions, not of bytes."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, Rate]] = {}  # service → total at the last look
+
+    def of(self, services: Mapping[str, Mapping[str, Any]], now: float) -> Iterator[tuple[str, float]]:
+        """Each service's rate at `now` (seconds, monotonic)."""
+        for name, one in services.items():
+            total = one["bytes_in"] + one["bytes_out"]
+            before, rate = self._seen.get(name) or (total, Rate(now))
+            rate.add(now, max(0, total - before))
+            self._seen[name] = (total, rate)
+            yield name, round(rate.per_second(now), 1)
 
 
 def operational(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
