@@ -45,6 +45,7 @@ def test_a_taken_port_is_found_before_haproxy_would_share_it(house: House, membe
     with pytest.raises(EngineRefused, match=rf"web: port {taken} is taken by .+ \(pid {os.getpid()}\)") as caught:
         house.engine.load(APPLICATION, dump(by_hand([port, taken], {"one": one.port})))
     assert caught.value.hint == f"stop it, or listen elsewhere than on 127.0.0.1:{taken}"
+    assert caught.value.path == "applications.web.services.site.listen"
     unchanged(house, good, port, before)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gurney.compile.haproxy import bundle as bundles
-from gurney.compile.haproxy.bundle import Bundle
+from gurney.compile.haproxy.bundle import Bundle, Frontend
 from gurney.engines.engine import Listener
 from gurney.engines.haproxy import changes, ports, servers
 from gurney.engines.haproxy.binary import Binary
@@ -116,9 +116,15 @@ class Change:
 
     def _refuse_taken(self, before: Standing, wanted: Bundle) -> None:
         """What is new to listen on has to be free; where nobody knows what our process listens on, HAProxy itself says what is taken."""
-        if before.serving is not None or not before.pids:
-            known = {one.listener for one in before.held()}
-            ports.refuse_taken(addresses(one for one in wanted.frontends if one.listener not in known), before.pids)
+        if before.serving is None and before.pids:
+            return
+        known = {one.listener for one in before.held()}
+        for frontend in wanted.frontends:
+            if frontend.listener not in known:
+                try:
+                    ports.refuse_taken(addresses([frontend]), before.pids)
+                except EngineRefused as refusal:
+                    raise EngineRefused(refusal.message, hint=refusal.hint, path=_said_at(frontend, wanted)) from refusal
 
     def _publish(self, made: Made, wanted: Bundle) -> None:
         self.home.stage(made)
@@ -208,6 +214,12 @@ class Change:
             return Master(self.home.folder).workers().pids()
         except NotRunning:
             return frozenset()
+
+
+def _said_at(frontend: Frontend, wanted: Bundle) -> str | None:
+    """Where the document says that it is listened there."""
+    part = "tls.redirect_from" if frontend.redirect else "listen"
+    return next((f"applications.{wanted.table.application}.services.{name}.{part}" for name in frontend.services), None)
 
 
 def _made(content: bytes, wanted: Bundle) -> Made:
