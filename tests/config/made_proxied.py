@@ -16,7 +16,7 @@ FILES = st.from_regex(r"[a-z][a-z0-9_.@+=,() -]{0,8}x(/[a-z]{1,5}[.]pem)?", full
 HEADERS = st.from_regex(r"[A-Za-z0-9-]{1,20}", fullmatch=True)
 NETWORKS = st.ip_addresses(v=4).map(str) | st.sampled_from(["10.0.0.0/8", "fd00::/8", "0.0.0.0/0"])
 MOMENTS = st.integers(limits.HTTP_SHORTEST_MS, limits.HTTP_LONGEST_MS).map(text.spell_duration)
-LONG = st.integers(1, limits.LONG_LONGEST_MS // 1000).map(lambda seconds: text.spell_duration(seconds * 1000))
+LONG = st.integers(1, limits.PERSIST_LONGEST_MS // 1000).map(lambda seconds: text.spell_duration(seconds * 1000))
 CHECK_MOMENTS = st.integers(limits.CHECK_SHORTEST_MS, limits.CHECK_LONGEST_MS).map(text.spell_duration)
 STATUSES = st.sampled_from(["200", "2xx", "200-399", "503-504"])
 

@@ -45,7 +45,8 @@ def code(parse: Callable[[str], object], value: str) -> str | None:
         ("host_glob", "Portal.Example.org", "portal.example.org"),
         ("host_glob", "*.example.org", "*.example.org"),
         ("host_glob", "10.0.0.5", "10.0.0.5"),
-        ("host", "FD00::1", "fd00::1"),
+        ("host", "Portal.Example.org", "portal.example.org"),
+        ("host", "10.0.0.5", "10.0.0.5"),
         ("server_name", "FHIR.internal", "fhir.internal"),
         ("path", "/", "/"),
         ("path", "/a/b//c/", "/a/b//c/"),
@@ -79,6 +80,8 @@ def test_what_a_value_means(parser: str, value: str, found: object) -> None:
     ("parser", "refused", "values"),
     [
         ("host_glob", "GRN-S035", ["", "**", "*.", "*.*.a", "a*", "a.*", "*a.b", "-a", "a_b", "a..b", "a.", "10.0.0.256", "a:80", "ä"]),
+        ("host", "GRN-S035", ["fd00::1", "::"]),
+        ("host", "GRN-S017", ["", "*", "a_b", "a:80", "[fd00::1]"]),
         ("server_name", "GRN-S035", ["", "*", "*.a.b", "10.0.0.1", "a_b", "fd00::1"]),
         (
             "path",

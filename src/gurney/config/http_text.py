@@ -38,8 +38,11 @@ def host_glob(value: str) -> str:
 
 
 def host(value: str) -> str:
-    """A host name or IP address, in lower case."""
-    return addresses.host(value)
+    """What a check sends as Host: a host name or IPv4 address, in lower case."""
+    found = addresses.host(value)
+    if ":" in found:
+        raise Unfit("GRN-S035", f"{shown(value)} is no Host", "a host name or IPv4 address; left out, the member's address is sent")
+    return found
 
 
 def server_name(value: str) -> str:

@@ -140,6 +140,7 @@ DRAIN_WITHIN_MS: Annotated[int, Note("ms", "reliability.md §4.5", "an object in
 HTTP_CONNECTIONS: Annotated[int, Note("connections", "http.md §1", "limits: connections of a service")] = 5_000
 HTTP_CONNECTIONS_HIGHEST: Annotated[int, Note("connections", "http.md §3", "highest connections; RLIMIT_NOFILE grants fewer")] = 1_000_000
 HTTP_HEADERS_MS: Annotated[int, Note("ms", "http.md §1", "limits: headers, a request's headers arrive within")] = 10_000
+HTTP_BODY_HIGHEST: Annotated[int, Note("bytes", "http.md §1", "highest limits: body")] = 1024 * TIB
 HTTP_IDLE_MS: Annotated[int, Note("ms", "http.md §1", "limits: idle, a silent client is cut (also between two requests)")] = 60_000
 TCP_IDLE_MS: Annotated[int, Note("ms", "http.md §2", "limits: idle of tcp, as of a tunnel")] = 3_600_000
 HTTP_SERVER_MS: Annotated[int, Note("ms", "http.md §2", "a silent member is given up")] = 60_000
@@ -161,8 +162,9 @@ SLOW_START_MS: Annotated[int, Note("ms", "http.md §1", "slow_start of a member 
 SLOW_START_LONGEST_MS: Annotated[int, Note("ms", "http.md §1", "longest slow_start")] = 3_600_000
 PANIC: Annotated[int, Note("percent", "http.md §1", "panic: fewer usable members than this and all are used")] = 30
 PERSIST_FOR_MS: Annotated[int, Note("ms", "http.md §1", "persist: for, without a request")] = 1_800_000
+PERSIST_LONGEST_MS: Annotated[int, Note("ms", "HAProxy", "longest persist: for; its timers end below 2^31 ms")] = 24 * 86_400_000
 LONG_SHORTEST_MS: Annotated[int, Note("ms", "http.md §1", "shortest persist: for and hsts")] = 1_000
-LONG_LONGEST_MS: Annotated[int, Note("ms", "http.md §1", "longest persist: for and hsts")] = 10 * 365 * 86_400_000
+HSTS_LONGEST_MS: Annotated[int, Note("ms", "RFC 6797 §6.1.1", "longest hsts")] = 10 * 365 * 86_400_000
 HOSTS: Annotated[int, Note("hosts", "http.md §1", "hosts of one service")] = 256
 PATH_CHARACTERS: Annotated[int, Note("characters", "reliability.md §5", "longest base, path of a check, glob over paths")] = 512
 HEADER_NAME_CHARACTERS: Annotated[int, Note("characters", "RFC 9110 §5.1", "longest header name of a rule or balance")] = 64

@@ -162,7 +162,7 @@ def _slow_start(given: str) -> int:
 
 
 def _long(given: str) -> int:
-    return text.duration_ms(given, limits.LONG_SHORTEST_MS, limits.LONG_LONGEST_MS)
+    return text.duration_ms(given, limits.LONG_SHORTEST_MS, limits.PERSIST_LONGEST_MS)
 
 
 def _members(desk: Desk, node: Node, path: str, pool_path: str, defaults: _Defaults) -> dict[str, ProxyMember]:

@@ -82,7 +82,7 @@ def proxy_limits(inner: Fields | None, base: ProxyLimits) -> ProxyLimits:
     return ProxyLimits(
         connections=inner.value("connections", connections, base.connections),
         headers_ms=inner.value("headers", moment, base.headers_ms),
-        body=inner.optional("body", text.size_or_none, base.body),
+        body=inner.optional("body", lambda given: text.size_or_none(given, limits.HTTP_BODY_HIGHEST), base.body),
         idle_ms=inner.value("idle", moment, base.idle_ms),
     )
 

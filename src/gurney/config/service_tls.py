@@ -69,7 +69,7 @@ def _said_twice(fields: Fields, key: str, found: tuple[str, ...]) -> None:
 
 
 def _hsts(given: str) -> int:
-    value = text.duration_ms(given, limits.LONG_SHORTEST_MS, limits.LONG_LONGEST_MS)
+    value = text.duration_ms(given, limits.LONG_SHORTEST_MS, limits.HSTS_LONGEST_MS)
     if value % 1_000:
         raise Unfit("GRN-S015", f"{given} is no max-age", "whole seconds")
     return value

@@ -71,12 +71,12 @@ def size(text: str, lowest: int = 0, highest: int = 1 << 60) -> int:
     return value
 
 
-def size_or_none(text: str) -> int | None:
+def size_or_none(text: str, highest: int = 1 << 60) -> int | None:
     """A size of at least one byte, or `none`."""
     if text == "none":
         return None
     try:
-        return size(text, 1)
+        return size(text, 1, highest)
     except Unfit as unfit:
         raise Unfit(unfit.code, unfit.message, f"{unfit.hint}; or none") from None
 
