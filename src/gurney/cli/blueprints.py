@@ -39,7 +39,8 @@ def blueprint(
     """List the blueprints, or test one.
 
     A test runs the blueprint's document on loopback, under a real Gurney of its own, against simulated members, and tries what its cases
-    promise: a line a case, exit status 1 when one is not as promised. It takes 10 to 20 s, on a busy machine a minute at most, and leaves nothing behind.
+    promise: a line a case, exit status 1 when one is not as promised. It takes 10 to 20 s, on a busy machine a minute at most, and leaves
+    nothing behind.
     """
     if action == "list":
         _list(json)
