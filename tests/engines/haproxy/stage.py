@@ -13,9 +13,9 @@ from gurney.engines.haproxy import binary
 from gurney.engines.haproxy.master import Master, Workers
 from gurney.engines.haproxy.runtime import Runtime
 from gurney.errors import NotRunning
-from tests.live.harness.wait import until
+from tests.live.harness.wait import Late, until
 
-BOUND = 20.0
+BOUND = 60.0
 
 
 class Stage:
@@ -77,7 +77,10 @@ class Stage:
         argv = [str(binary.find().path), "-W", "-S", "unix@run/master.sock,mode,600", "-f", "current/haproxy.cfg"]
         with (self.folder / "output.log").open("ab") as log:
             self.child = subprocess.Popen(argv, cwd=self.folder, env=binary.ENVIRONMENT, stdout=log, stderr=log)
-        until(self._answers, BOUND, f"HAProxy answers; {(self.folder / 'output.log').read_text()}")
+        try:
+            until(self._answers, BOUND, "HAProxy answers")
+        except Late as late:
+            raise Late(f"{late}; {(self.folder / 'output.log').read_text()}") from None
 
     def _answers(self) -> bool:
         try:

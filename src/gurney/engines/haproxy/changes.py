@@ -85,13 +85,15 @@ def _maps(runtime: Runtime, wanted: Bundle, hit: Callable[[str], object]) -> Ite
     if not wanted.maps:
         return
     known = maps.kinds(runtime)
-    for name in maps.differing(runtime, wanted.maps, wanted.files, known):
-        kind = known[maps.place(name)]
-        if not maps.changeable(wanted.files[name], kind):
-            raise ReloadNeeded(f"{name} cannot be changed at run time")
-        maps.replace(runtime, name, wanted.files[name], kind)
+    differ = maps.differing(runtime, wanted.maps, wanted.files, known)
+    for name, entries in maps.order(differ, known):
+        try:
+            maps.replace(runtime, name, entries, known[maps.place(name)])
+        except InputRefused as error:
+            raise ReloadNeeded(f"{name} cannot be changed at run time: {error.message}") from error
         hit("runtime.said")
-        yield f"{name} replaced ({len(maps.entries(wanted.files[name], kind))} entries)"
+    for name, (_, entries) in differ.items():
+        yield f"{name} replaced ({len(entries)} {'entry' if len(entries) == 1 else 'entries'})"
 
 
 def _servers(runtime: Runtime, found: Sequence[Difference], hit: Callable[[str], object]) -> list[str]:

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gurney.engines.haproxy.commands import PAYLOAD_LIMIT, Command, Verb
 from gurney.engines.haproxy.runtime import LOOK_SECONDS, Runtime
-from gurney.errors import EngineRefused, InputRefused
+from gurney.errors import InputRefused
 
+Entries = tuple[str, ...]
 MAP, ACL = "map", "acl"
 _SHOW = {MAP: Verb.SHOW_MAP, ACL: Verb.SHOW_ACL}
 _PREPARE = {MAP: Verb.PREPARE_MAP, ACL: Verb.PREPARE_ACL}
@@ -37,7 +38,7 @@ def kinds(runtime: Runtime) -> dict[str, str]:
     return found
 
 
-def entries(text: str, kind: str) -> tuple[str, ...]:
+def entries(text: str, kind: str) -> Entries:
     """The entries of a file as HAProxy takes them: comments and blank lines are none, of a map one space parts key and value."""
     found = []
     for line in text.split("\n"):
@@ -47,23 +48,48 @@ def entries(text: str, kind: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def dumped(answer: str) -> tuple[str, ...]:
+def dumped(answer: str) -> Entries:
     """The entries of a dump: each line begins with an address of memory."""
     return tuple(line.partition(" ")[2].strip(" ") for line in answer.split("\n") if line.startswith("0x"))
 
 
-def differing(runtime: Runtime, names: Iterable[str], files: Mapping[str, str], known: Mapping[str, str]) -> tuple[str, ...]:
-    """Of these maps (names in the bundle) those whose entries are other ones than the file's. A file HAProxy does not read is none."""
+def differing(
+    runtime: Runtime, names: Iterable[str], files: Mapping[str, str], known: Mapping[str, str]
+) -> dict[str, tuple[Entries, Entries]]:
+    """Of these maps (names in the bundle) those that hold other entries than the file: (held, wanted). What it does not read is none."""
     asked = [name for name in names if place(name) in known]
     told = runtime.done((Command(_SHOW[known[place(name)]], (place(name),)) for name in asked), LOOK_SECONDS)
-    return tuple(name for name, answer in zip(asked, told, strict=True) if dumped(answer) != entries(files[name], known[place(name)]))
+    found = {name: (dumped(answer), entries(files[name], known[place(name)])) for name, answer in zip(asked, told, strict=True)}
+    return {name: (held, wanted) for name, (held, wanted) in found.items() if held != wanted}
 
 
-def replace(runtime: Runtime, name: str, text: str, kind: str) -> None:
-    """The map holds exactly these entries; a request sees all of the old ones or all of the new ones. Raises `EngineRefused`."""
+def order(differ: Mapping[str, tuple[Entries, Entries]], known: Mapping[str, str]) -> list[tuple[str, Entries]]:
+    """Which entries each map is to hold, one after another, so that a value that moves between lists is in one of them all the time.
+
+    What lists gain comes first; one that gains and loses beside others holds both for a moment.
+    """
+    first, last = [], []
+    lists = sum(known[place(name)] == ACL for name in differ)
+    for name, (held, wanted) in differ.items():
+        if known[place(name)] == MAP or lists == 1 or set(held) <= set(wanted):
+            first.append((name, wanted))
+            continue
+        if not set(wanted) <= set(held):
+            kept = set(wanted)
+            first.append((name, (*wanted, *(entry for entry in held if entry not in kept))))
+        last.append((name, wanted))
+    return [*first, *last]
+
+
+def replace(runtime: Runtime, name: str, wanted: Entries, kind: str) -> None:
+    """The map holds exactly these entries; a request sees all of the old ones or all of the new ones. Raises `EngineRefused`.
+
+    Raises `InputRefused` before anything is said when an entry cannot be said at run time.
+    """
+    _filling(wanted, kind, "1", place(name))
     answer = runtime.ask(Command(_PREPARE[kind], (place(name),)))
     version = answer.strip("\n").rpartition(" ")[2]
-    runtime.done(_filling(entries(text, kind), kind, version, place(name)))
+    runtime.done(_filling(wanted, kind, version, place(name)))
     runtime.ask(Command(_COMMIT[kind], (version, place(name))))
 
 
@@ -80,7 +106,7 @@ def _parts(lines: Sequence[str]) -> Iterable[tuple[str, ...]]:
     for line in lines:
         length = len(line.encode()) + 1
         if length > PAYLOAD_LIMIT:
-            raise EngineRefused("an entry of a map is too long for the runtime socket")
+            raise InputRefused("an entry of a map is too long for the runtime socket")
         if part and size + length > PAYLOAD_LIMIT:
             yield tuple(part)
             part, size = [], 0
@@ -88,12 +114,3 @@ def _parts(lines: Sequence[str]) -> Iterable[tuple[str, ...]]:
         size += length
     if part:
         yield tuple(part)
-
-
-def changeable(text: str, kind: str) -> bool:
-    """Whether every entry can be said on the runtime socket."""
-    try:
-        _filling(entries(text, kind), kind, "1", "x")
-    except (EngineRefused, InputRefused):
-        return False
-    return True

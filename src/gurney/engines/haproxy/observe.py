@@ -135,7 +135,7 @@ def _unequal(runtime: Runtime, folder: Path, bundle: Bundle, names: Sequence[str
     wanted_certificates = [name for name in names if name in bundle.swappable]
     found: tuple[str, ...] = ()
     if wanted_maps:
-        found = maps.differing(runtime, wanted_maps, bundle.files, maps.kinds(runtime))
+        found = tuple(maps.differing(runtime, wanted_maps, bundle.files, maps.kinds(runtime)))
     if wanted_certificates:
         found += certificates.differing(runtime, folder, wanted_certificates)
     return found

@@ -17,7 +17,7 @@ from gurney.errors import EngineRefused, NotRunning
 from gurney.net import messages
 
 SOCKET = "run/admin.sock"
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 CHANGE_SECONDS = 10.0  # `add server` takes every thread to a halt for a moment; a busy worker answers late
 ANSWER_LIMIT = 64 * 1024 * 1024  # `show stat` is some 600 bytes a server
 _TRIES = 25
