@@ -17,7 +17,7 @@ setup: ## all that is needed, into .venv, so that .venv/bin/gurney runs (PYTHON=
 demo: setup ## a small hospital on this machine, to look at and to break (without a terminal: gurney demo --check)
 	@.venv/bin/gurney demo
 
-peers: ## DCMTK, Orthanc, HAProxy, strace and iproute2 from Debian (installed when root, else named as not proven)
+peers: ## DCMTK, Orthanc, HAProxy, strace, iproute2 and systemd from Debian (installed when root, else named as not proven)
 	@tools/peers
 
 test: setup peers check ## everything: the gates and all tests, the live ones at small counts (<= 15 minutes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tools.reference import units
 from tools.reference.pages import PAGES
 
 
@@ -16,6 +17,8 @@ def main() -> None:
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
             print(f"docs: {path}")
+    if units.update():
+        print(f"docs: {units.PAGE}")
 
 
 if __name__ == "__main__":

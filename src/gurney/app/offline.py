@@ -19,6 +19,7 @@ from gurney.state.database import Database
 from gurney.state.folder import Folder
 from gurney.state.last_good import LastGood
 from gurney.state.overrides import Overrides
+from gurney.state.revisions import Revisions
 
 
 def check_offline(text: str, file: str, folder: Path) -> dict[str, Any]:
@@ -30,6 +31,18 @@ def check_offline(text: str, file: str, folder: Path) -> dict[str, Any]:
     wanted = compiled(draft.document, draft.files, machines())
     given = granted({key: process_of(key, content) for key, content in wanted.items()})
     return {"file": file, "good": True, "faults": list(draft.warnings), "granted": given}
+
+
+def remembers(state: Path) -> bool:
+    """Whether there is a revision to go on with."""
+    folder = Folder(state)
+    if not folder.database.exists():
+        return False
+    database = Database(folder.database, read_only=True)
+    try:
+        return Revisions(database).newest() is not None
+    finally:
+        database.close()
 
 
 def plan_offline(state: Path, text: str, file: str, node: str | None, folder: Path) -> dict[str, Any]:

@@ -30,6 +30,10 @@ def up(
     guard: Annotated[
         GuardWord, typer.Option("--guard", help="start: one is started where none lives; wait: it is a service of its own.")
     ] = GuardWord.START,
+    first: Annotated[
+        bool,
+        typer.Option("--first", help="FILE is for the first start only: where there is a revision, the newest goes on, undone or not."),
+    ] = False,
     state: StateOption = None,
 ) -> None:
     """Run, in the foreground.
@@ -37,7 +41,10 @@ def up(
     The guard is started if there is none. Traffic goes on when this ends (but by Ctrl-C on a terminal).
     """
     from gurney.app.control import Wish, main
+    from gurney.app.offline import remembers
 
+    if first and remembers(state_folder(state)):
+        file = None
     text, name = document(file) if file is not None else (None, "gurney.yaml")
     place = folder_of(file) if file is not None else None
     wish = Wish(state_folder(state), text, name, node, terminal.line, terminal.talk, place, wait=guard is GuardWord.WAIT)

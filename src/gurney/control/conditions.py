@@ -17,6 +17,7 @@ CHECK_IS_WEAK = "CheckIsWeak"
 CONFIRM_PENDING = "ConfirmPending"
 ENGINE_RESTARTED = "EngineRestarted"
 ENGINE_SILENT = "EngineSilent"
+GUARD_GONE = "GuardGone"
 GUARD_RESTARTED = "GuardRestarted"
 MEMBER_DOWN = "MemberDown"
 OVERRIDE_UNUSED = "OverrideUnused"
@@ -33,6 +34,7 @@ MEANINGS: Mapping[str, str] = {
     CONFIRM_PENDING: "a revision was applied with --confirm and is undone unless it is confirmed",
     ENGINE_RESTARTED: "a process ended by itself and the guard started it again; shown for 15 minutes",
     ENGINE_SILENT: "a process does not answer on its socket",
+    GUARD_GONE: "no guard answers: traffic goes on, and what crashes now is not started again",
     GUARD_RESTARTED: "the guard ended and the next one took over; shown for 15 minutes",
     MEMBER_DOWN: "a member is down",
     OVERRIDE_UNUSED: "an override names a member that the document does not have",

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from gurney.control.conditions import ENGINE_RESTARTED, GUARD_RESTARTED, Condition
+from gurney.control.conditions import ENGINE_RESTARTED, GUARD_GONE, GUARD_RESTARTED, Condition
 from gurney.control.control import Control
 from gurney.control.renewal import Renewal
 from gurney.control.report import status
@@ -35,6 +35,7 @@ class Watch:
         self._restarts: dict[str, int] = {}
         self._ticks = 0
         self._troubled = ""
+        self._gone = False
         self._connection: socket.socket | None = None
         self._renewal = Renewal(control)
         self.ended = False
@@ -43,10 +44,12 @@ class Watch:
         """One round. A fault of one round is told once and tried again in the next."""
         self._ticks += 1
         try:
-            self.guard()
-            self._control.expire()
-            self._renewal.look()
-            self.look()
+            try:
+                self.guard()
+            finally:  # timers end and engines are looked at also while nobody guards them
+                self._control.expire()
+                self._renewal.look()
+                self.look()
             if self._ticks % RETRY_TICKS == 0:
                 self._differences()
             self._troubled = ""
@@ -63,25 +66,38 @@ class Watch:
 
     def guard(self) -> tuple[Process, ...]:
         """The guard's processes; when no guard answers, the next one is started and told again what is wanted."""
+        control = self._control
         try:
             processes = self._keeper.processes()
         except NotRunning:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-            with self._control.changing:
+            self._lost()
+            with control.changing:
                 if self.ended:
                     return ()
-                self._tell("the guard is gone: seeing to the next one")
-                self._control.journal.guard("gone")
                 self._start_guard()
-                self._control.keep()
-            self._control.journal.guard("followed")
-            reason = "the guard ended; the next one adopted what was running"
-            self._control.conditions.raise_(Condition(GUARD_RESTARTED, reason, "guard"), self._control.clock())
             processes = self._keeper.processes()
+        if self._gone:
+            control.keep()
+            self._gone = False
+            control.journal.guard("followed")
+            control.conditions.clear(GUARD_GONE, "guard", control.clock())
+            reason = "the guard ended; the next one adopted what was running"
+            control.conditions.raise_(Condition(GUARD_RESTARTED, reason, "guard"), control.clock())
         self._notice(processes)
         return processes
+
+    def _lost(self) -> None:
+        """No guard answers: told once, until the next one does."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        if self._gone or self.ended:
+            return
+        self._gone = True
+        self._tell("the guard is gone: seeing to the next one")
+        self._control.journal.guard("gone")
+        reason = "no guard answers: traffic goes on, and what crashes now is not started again"
+        self._control.conditions.raise_(Condition(GUARD_GONE, reason, "guard"), self._control.clock())
 
     def look(self) -> dict[Key, Observed]:
         """Ask every engine how it is, and hold the conditions that follow."""
