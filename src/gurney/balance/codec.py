@@ -20,6 +20,7 @@ from gurney.config.proxied import ProxyMember
 
 T = TypeVar("T")
 
+_SCALARS = frozenset({str, int, bool})
 ORDERED: frozenset[type] = frozenset({Member, ProxyMember})  # mappings to these are arrays in JSON
 
 
@@ -56,8 +57,9 @@ def decode(kind: type[T], value: object, faults: Faults) -> T | None:
 
 
 def _decode(kind: Any, value: object, path: str, faults: Faults) -> Any:
-    origin = typing.get_origin(kind)
-    arguments = typing.get_args(kind)
+    if type(value) is kind and kind in _SCALARS:  # most of what a large bundle holds
+        return value
+    origin, arguments = _generic(kind)
     if origin in (types.UnionType, typing.Union):
         inner = next(item for item in arguments if item is not type(None))
         return None if value is None else _decode(inner, value, path, faults)
@@ -106,6 +108,11 @@ def _decode_object(kind: type, value: object, path: str, faults: Faults) -> Any:
         else:
             faults.add(_under(path, name), "is missing")
     return kind(**read) if len(faults.found) == before else None
+
+
+@lru_cache(maxsize=256)
+def _generic(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    return typing.get_origin(kind), typing.get_args(kind)
 
 
 @lru_cache(maxsize=256)  # a bounded memo of a pure function: a class has one set of annotations

@@ -18,7 +18,7 @@ import pytest
 from gurney.compile.haproxy.bundle import Bundle, dump, generation
 from gurney.engines.haproxy import binary, cell, publish
 from gurney.engines.haproxy.publish import Made
-from gurney.engines.haproxy.sandbox import Sandbox, judge
+from gurney.engines.haproxy.sandbox import Judgement, Sandbox, judge
 from gurney.errors import EngineRefused
 from tests.engines.haproxy.house import by_hand
 
@@ -193,3 +193,32 @@ def test_without_the_deny_list_the_walls_hold(name: str, tmp_path: Path) -> None
     assert not outside
     assert not Path(CANARY).exists()
     print(f"C2 payload={name.replace(' ', '-')} files=0 sockets=0")
+
+
+def test_a_judgement_remembers_sections_and_never_lets_another_through() -> None:
+    remembering = Judgement()
+    text = by_hand([18080, 18082], {"one": 18081}).files["haproxy.cfg"]
+    assert remembering({"haproxy.cfg": text}) == () == remembering({"haproxy.cfg": text})
+    changed = text.replace("127.0.0.1:18081", "127.0.0.1:18099")
+    assert changed != text and remembering({"haproxy.cfg": changed}) == ()
+    for at, line in enumerate(text.splitlines()):
+        for evil in (
+            "  lua-load current/x.lua",
+            "  acl a path -m str -f /etc/passwd",
+            "program x",
+            "  bind 127.0.0.1:1 ssl crt /etc/shadow",
+        ):
+            lines = text.splitlines()
+            lines.insert(at + 1, evil)
+            told = remembering({"haproxy.cfg": "\n".join(lines) + "\n"})
+            assert told and any(one.startswith(f"haproxy.cfg:{at + 2}:") for one in told), (line, evil, told)
+    assert remembering({"haproxy.cfg": text}) == ()
+
+
+def test_a_known_section_in_another_place_is_the_same_section() -> None:
+    remembering = Judgement()
+    text = by_hand([18080], {"one": 18081}).files["haproxy.cfg"]
+    assert remembering({"haproxy.cfg": text}) == ()
+    assert judge({"haproxy.cfg": text + text}) == ()  # HAProxy refuses what is there twice; the judgement looks at each alone
+    loose = "  server s 127.0.0.1:1\n" + text
+    assert remembering({"haproxy.cfg": loose}) == judge({"haproxy.cfg": loose}) != ()

@@ -34,10 +34,10 @@ class Haproxy:
     name = "haproxy"
 
     def __init__(
-        self, ground: Ground, judge: sandbox.Judge = sandbox.judge, patience: float = OLD_WORKERS_SECONDS, confirms: bool = True
+        self, ground: Ground, judge: sandbox.Judge | None = None, patience: float = OLD_WORKERS_SECONDS, confirms: bool = True
     ) -> None:
         self._ground = ground
-        self._judge = judge
+        self._judge = sandbox.Judgement() if judge is None else judge
         self._patience = patience
         self._confirms = confirms
         self._binary: Binary | None = None

@@ -7,6 +7,7 @@ sees a copy in a folder of its own, with stand-ins for every key, as another use
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import pwd
 import re
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,7 +51,10 @@ _SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 
 def judge(files: Mapping[str, str]) -> tuple[str, ...]:
     """What may not stand in a bundle, whoever wrote it: beyond the grammar we know, any file that is none of the bundle's own."""
-    text = files.get(CONFIGURATION, "")
+    return _faults(files.get(CONFIGURATION, ""))
+
+
+def _faults(text: str) -> tuple[str, ...]:
     elsewhere = (
         f"{CONFIGURATION}:{number}: names a file that is not of the bundle"
         for number, line in enumerate(text.splitlines(), 1)
@@ -58,6 +62,36 @@ def judge(files: Mapping[str, str]) -> tuple[str, ...]:
         if not _OURS.match(match[1]) and match[1] != _SYSTEM_CA
     )
     return (*keywords.judge(CONFIGURATION, text), *elsewhere)
+
+
+class Judgement:
+    """`judge`, which looks at a section once: a change of one member in a file of a thousand pools is judged in a moment.
+
+    Kept is the digest of every section of the last file that passed; a section begins where the grammar says that one does.
+    """
+
+    def __init__(self) -> None:
+        self._passed: frozenset[bytes] = frozenset()
+
+    def __call__(self, files: Mapping[str, str]) -> tuple[str, ...]:
+        text = files.get(CONFIGURATION, "")
+        sections = {hashlib.sha256(one.encode("utf-8", "surrogatepass")).digest(): one for one in _sections(text)}
+        fresh = [one for digest, one in sections.items() if digest not in self._passed]
+        if fresh and _faults("".join(fresh)):
+            return _faults(text)  # whole, for the numbers of its lines
+        self._passed = frozenset(sections)
+        return ()
+
+
+def _sections(text: str) -> Iterator[str]:
+    """The text cut before every line whose first word names a section."""
+    begun: list[str] = []
+    for line in text.splitlines(keepends=True):
+        if begun and line.split(maxsplit=1)[:1] and line.split(maxsplit=1)[0] in keywords.SECTIONS:
+            yield "".join(begun)
+            begun = []
+        begun.append(line)
+    yield "".join(begun)
 
 
 @dataclass(frozen=True, slots=True)
