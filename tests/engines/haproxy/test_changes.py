@@ -329,6 +329,22 @@ def test_disabling_clears_what_keeps_clients_there(stage: Stage, website: Websit
     assert "used:5" in runtime.ask(commands.Command(Verb.SHOW_TABLES))
 
 
+def test_a_member_that_moves_gets_nothing_at_its_old_address(stage: Stage, website: Website, tmp_path: Path) -> None:
+    stage.publish(bundle(members(website, "m0"), port=stage.port))
+    stage.start()
+    load = Load(tmp_path, Group("kept", stage.port, connections=8), Group("closing", stage.port, connections=4, close=True))
+    try:
+        load.runs(100)
+        changes.apply_changes(stage.folder, bundle({"m0": Member(website.port("m1"))}, port=stage.port))
+        load.runs(20)  # what was on its way
+        before = website.counts("m0")["requests"]
+        load.runs(200)
+        assert website.counts("m0")["requests"] == before and website.counts("m1")["requests"] > 100
+        assert sum(one.failed for one in load.stop().values()) == 0
+    finally:
+        load.close()
+
+
 def test_another_shape_is_a_reload(stage: Stage, website: Website) -> None:
     made = bundle(members(website, "m0"), port=stage.port)
     stage.publish(made)

@@ -67,7 +67,12 @@ class Row(NamedTuple):
 
 def whole(text: str) -> int:
     """A number of `show stat`; 0 for an empty one, and for what is none: a reader of another program's words takes any text."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 20 else 0
+    if not text:
+        return 0
+    try:
+        return max(0, int(text))
+    except ValueError:
+        return 0
 
 
 FRONTEND, BACKEND, SERVER = "0", "1", "2"

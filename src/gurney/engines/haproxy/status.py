@@ -58,7 +58,8 @@ class Counters:
 
     def summed(self, found: Iterable[tuple[int, ...]]) -> dict[str, int]:
         """By column, over several rows."""
-        sums = [sum(one) for one in zip(*found, strict=True)] or [0] * len(self.columns)
+        rows = tuple(found)
+        sums = rows[0] if len(rows) == 1 else tuple(map(sum, zip(*rows, strict=True))) or (0,) * len(self.columns)
         return dict(zip(self.columns, sums, strict=True))
 
 
