@@ -53,7 +53,7 @@ class Sent:
         self.modality: dict[str, str] = {}
         self.status: dict[str, int] = {}
         self.unsent: set[str] = set()
-        self.broken = 0
+        self.broken: Counter[str] = Counter()  # associations, by why
         self.done = False
 
     def take(self, event: Mapping[str, Any]) -> None:
@@ -67,7 +67,7 @@ class Sent:
             elif word == "answer":
                 self.status[event["sop"]] = event["status"]
             elif word == "broken":
-                self.broken += 1
+                self.broken.update([event["why"]])
             elif word == "unsent":
                 self.unsent.add(event["sop"])
             elif word == "done":

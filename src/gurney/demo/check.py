@@ -53,7 +53,7 @@ class Check:
         result = balance(sent, hospital.folders, hospital.visits)
         kinds = ", ".join(sorted(set(sent.modality.values())))
         say(f"{len(set(sent.study.values()))} studies of {kinds}; {result.split_studies} split by the kill of {victim}")
-        say(f"{sent.broken} associations of the modality were broken")
+        say(f"{sent.broken.total()} associations of the modality were broken{''.join(f', {n} × {why}' for why, n in sent.broken.items())}")
         visits = hospital.visits
         say(f"visitors: {dict(sorted(visits.members.items()))}, errors {dict(visits.why)}, p99 {visits.quantile(0.99)} ms")
         return result
@@ -113,7 +113,7 @@ class Check:
         last = threading.Event()
         while not sent.done and time.monotonic() - began < BOUND:
             last.wait(2)
-            say(f"{self._so_far()}, {self.journals.lost(sent)} lost, {sent.broken} broken associations")
+            say(f"{self._so_far()}, {self.journals.lost(sent)} lost, {sent.broken.total()} broken associations")
         until(lambda: sent.done, 1, "the modality has sent everything")
 
 
