@@ -152,8 +152,19 @@ def request(
             plain.sendall(f"PROXY {family} {source} {'::1' if ':' in source else '127.0.0.1'} 40000 {port}\r\n".encode())
         link = tls.wrap_socket(plain, server_hostname=name) if tls is not None else plain
         link.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + body)
-        data = b"".join(iter(lambda: link.recv(65_536), b""))
-    return _read(data)
+        return _read(_all(link))
+
+
+def _all(link: socket.socket) -> bytes:
+    """Everything that comes until the other side closes; one that refuses a body may do so hard, after its answer."""
+    data = b""
+    try:
+        while part := link.recv(65_536):
+            data += part
+    except ConnectionResetError:
+        if not data:
+            raise
+    return data
 
 
 def _read(data: bytes) -> Answer:

