@@ -222,7 +222,9 @@ def legal() -> dict[str, str]:
     """Every legal document of the tests by name, the golden ones and the demo's included."""
     found = {"smallest": SMALLEST, "everything": EVERYTHING, "portal": PORTAL}
     for path in sorted((TESTS / "golden").rglob("*.yaml")):
-        found[path.stem] = path.read_text("utf-8")
+        found[str(path.relative_to(TESTS / "golden").with_suffix(""))] = path.read_text("utf-8")
+    for path in sorted((TESTS.parent / "blueprints").glob("*/gurney.yaml")):
+        found[f"blueprint {path.parent.name}"] = path.read_text("utf-8")
     demo = TESTS.parent / "src/gurney/demo/gurney.yaml"
     found["demo"] = demo.read_text("utf-8")
     return found

@@ -80,7 +80,10 @@ def test_every_place_of_a_scalar_is_where_it_stands(name: str) -> None:
     def look(node: Node) -> None:
         if isinstance(node, Scalar):
             line, column = node.at
-            assert lines[line - 1][column - 1 :].lstrip("\"'").startswith(node.text)
+            written = lines[line - 1][column - 1 :]
+            if written.startswith('"') and "\\" in written:
+                written = written.replace('\\"', '"').replace("\\\\", "\\")
+            assert written.lstrip("\"'").startswith(node.text.lstrip("\"'"))
         elif isinstance(node, Items):
             for item in node.items:
                 look(item)
