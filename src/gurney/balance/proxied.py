@@ -169,7 +169,10 @@ def _members(table: ProxyTable, pool: ProxyPool, views: Mapping[str, Mapping[str
     return {
         "pool": pool.name,
         "balance": pool.balance,
-        "members": [{"member": name, "why": f"{why} (panic: used all the same)" if panic else why} for name, (_, why) in states.items()],
+        "members": [
+            {"member": name, "why": f"{why} (panic: used all the same)" if panic and name in enabled else why}
+            for name, (_, why) in states.items()
+        ],
         "chosen": able[0] if len(able) == 1 else None,
         "last_resort": panic,
     }
