@@ -15,12 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from gurney.compile.haproxy.bundle import Bundle, dump, generation
+from gurney.compile import haproxy
+from gurney.compile.haproxy.bundle import Bundle, dump, generation, load
 from gurney.engines.haproxy import binary, cell, publish
 from gurney.engines.haproxy.publish import Made
 from gurney.engines.haproxy.sandbox import Judgement, Sandbox, judge
 from gurney.errors import EngineRefused
 from tests.engines.haproxy.house import by_hand
+from tests.golden import proxied
+from tests.golden.real import stand_in
 
 pytestmark = pytest.mark.live
 ROOT = Path(__file__).parents[3]
@@ -49,6 +52,12 @@ BEHIND = {
     "map of another folder": ({"more": "http-request deny if { path,map(/etc/passwd) -m found }"}, {}),
     "acl of another folder": ({"more": "http-request deny if { path -f /etc/passwd }"}, {}),
     "ca-file among known words": ({"bind": " ssl crt-list current/l.txt ca-file /etc/shadow verify required"}, {"l.txt": "x"}),
+    "crt-list that names another file": ({"bind": " ssl crt-list current/lists/l.txt"}, {"lists/l.txt": "/etc/shadow\n"}),
+    "crt-list with options": (
+        {"bind": " ssl crt-list current/lists/l.txt"},
+        {"lists/l.txt": "current/certificates/c.pem [ca-file /etc/shadow verify none] a.b\n"},
+    ),
+    "crt-list above the bundle": ({"bind": " ssl crt-list current/lists/l.txt"}, {"lists/l.txt": "current/certificates/../../../x.pem\n"}),
     "file of an answer": ({"more": "http-request return status 200 content-type text/plain file /etc/passwd"}, {}),
     "file of values": ({"more": "acl a path -m str -f /etc/passwd"}, {}),
     "file of a map": ({"more": "use_backend %[path,map_str(/etc/passwd)]"}, {}),
@@ -222,3 +231,14 @@ def test_a_known_section_in_another_place_is_the_same_section() -> None:
     assert judge({"haproxy.cfg": text + text}) == ()  # HAProxy refuses what is there twice; the judgement looks at each alone
     loose = "  server s 127.0.0.1:1\n" + text
     assert remembering({"haproxy.cfg": loose}) == judge({"haproxy.cfg": loose}) != ()
+
+
+@pytest.mark.parametrize("name", proxied.NAMES)
+def test_every_golden_bundle_passes_with_stand_ins_for_its_keys(name: str) -> None:
+    document = proxied.document(name)
+    content = haproxy.TARGET.compile(document, proxied.APPLICATION, proxied.ground(name, document))
+    assert content is not None
+    bundle = load(content)
+    assert judge(bundle.files) == ()
+    whole = Made(generation(content), content, bundle.files, bundle.materials)
+    Sandbox(binary.find(), judge).check(whole, bundle, lambda name, digest: stand_in(name.split("/")[1].split("_")[0]))

@@ -46,12 +46,28 @@ _FILE = re.compile(
     r"(?:(?<=\s)(?:-f|-M|file|errorfile|lf-file|crt|crt-list|ca-file|crl-file|ca-verify-file|ca-sign-file)\s+|\bmap\w*\()(\S+)"
 )
 _OURS = re.compile(r"current/(?!\S*\.\.)\S+")
+_MAP = re.compile(r"maps/[A-Za-z0-9_.-]+\.(?:map|list)")
+_LIST = re.compile(r"lists/[A-Za-z0-9_.-]+\.txt")
+_LISTED = re.compile(r"current/certificates/(?!\.)[A-Za-z0-9_.-]+(?: [A-Za-z0-9*!.-]+)*")
 _SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def judge(files: Mapping[str, str]) -> tuple[str, ...]:
     """What may not stand in a bundle, whoever wrote it: beyond the grammar we know, any file that is none of the bundle's own."""
-    return _faults(files.get(CONFIGURATION, ""))
+    return (*_faults(files.get(CONFIGURATION, "")), *_beside(files))
+
+
+def _beside(files: Mapping[str, str]) -> Iterator[str]:
+    """What is wrong with the files beside the configuration: maps are data, a list of certificates names files."""
+    for name, text in files.items():
+        if name == CONFIGURATION or _MAP.fullmatch(name):
+            continue
+        if not _LIST.fullmatch(name):
+            yield f"{name[:80]!r} is no file of a bundle"
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if not _LISTED.fullmatch(line):
+                yield f"{name}:{number}: is no certificate of the bundle with its names"
 
 
 def _faults(text: str) -> tuple[str, ...]:
@@ -77,8 +93,8 @@ class Judgement:
         text = files.get(CONFIGURATION, "")
         sections = {hashlib.sha256(one.encode("utf-8", "surrogatepass")).digest(): one for one in _sections(text)}
         fresh = [one for digest, one in sections.items() if digest not in self._passed]
-        if fresh and _faults("".join(fresh)):
-            return _faults(text)  # whole, for the numbers of its lines
+        if (fresh and _faults("".join(fresh))) or any(_beside(files)):
+            return judge(files)  # whole, for the numbers of its lines
         self._passed = frozenset(sections)
         return ()
 
