@@ -132,7 +132,7 @@ def test_a_port_that_is_taken_leaves_everything_as_it_was(one: Node, site: Websi
     after = haproxy(one)
     assert (after["generation"], after["confirmed"]) == (before["generation"], True)
     assert "ApplyFailed" in [condition["code"] for condition in one.status()["conditions"]]
-    assert f"port {holder_port} is taken" in caught.value.message
+    assert caught.value.message.startswith("gurney.yaml:") and f"port {holder_port} is taken" in caught.value.message
 
 
 def test_a_machine_that_starts_anew_goes_on_with_a_certificate_whose_file_is_gone(one: Node, site: Website) -> None:

@@ -173,6 +173,21 @@ def test_conditions_of_what_haproxy_carries(world: World) -> None:
     assert ("EngineSilent", "web.haproxy") in {(one["code"], one["object"]) for one in world.watch.status()["conditions"]}
 
 
+def test_what_an_engine_says_while_it_works_reaches_whoever_asked(world: World) -> None:
+    world.apply(document(further=web()))
+    load = world.proxy.load
+
+    def slow(application: str, content: bytes) -> None:
+        world.telling(f"{application}: waiting for old workers to end: old worker 7 holds 3 sessions")
+        load(application, content)
+
+    world.proxy.load = slow  # type: ignore[method-assign]
+    assert world.apply(document(further=web("8090")))["said"] == ["web: waiting for old workers to end: old worker 7 holds 3 sessions"]
+    assert "web: waiting for old workers to end: old worker 7 holds 3 sessions" in world.told
+    world.proxy.load = load  # type: ignore[method-assign]
+    assert world.apply(document(further=web()))["said"] == []
+
+
 def test_a_service_of_tcp_is_checked_by_connecting_and_nobody_complains(world: World) -> None:
     world.apply(document(further=TWO_POOLS))
     assert world.codes() == []

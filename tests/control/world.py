@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gurney.control.control import Control, Memory
 from gurney.control.journal import Journal
+from gurney.control.outcome import Telling
 from gurney.control.watch import Watch
 from gurney.disk.faults import Faults
 from gurney.engines import Ground, engines
@@ -81,7 +82,8 @@ class World:
 
     def _open(self) -> None:
         self.database = Database(self.folder.database)
-        ground = Ground(self.folder.application, self.keeper, self.faults, self.told.append)
+        self.telling = Telling(self.told.append)
+        ground = Ground(self.folder.application, self.keeper, self.faults, self.telling)
         self.memory = Memory(
             Revisions(self.database), Overrides(self.database), LastGood(self.database), Certificates(self.folder.certificates)
         )
@@ -93,6 +95,7 @@ class World:
             journal=Journal(self.log),
             clock=lambda: self.now,
             progress=self.told.append,
+            telling=self.telling,
         )
         self.watch = Watch(self.control, self.keeper, self._start_guard, self.told.append)
 

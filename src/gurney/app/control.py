@@ -24,6 +24,7 @@ from gurney.control.decide import pools_of, services_of
 from gurney.control.draft import read, with_files
 from gurney.control.journal import Journal
 from gurney.control.keeper import GuardKeeper
+from gurney.control.outcome import Telling
 from gurney.control.watch import Watch
 from gurney.disk import faults
 from gurney.engines import Ground, engines
@@ -131,11 +132,12 @@ class _Process:
         self._patience = guard.START_SECONDS
         self._log = Log(folder.control_log)
         self.users = Users(folder, privileges.able)
+        telling = Telling(wish.talk)
         ground = Ground(
             folder=self.users.folder,
             keeper=self._keeper,
             faults=faults.parse(os.environ.get("GURNEY_FAILPOINTS", "")),
-            progress=wish.talk,
+            progress=telling,
             user=self.users.runs_as,
         )
         self.control = Control(
@@ -147,6 +149,7 @@ class _Process:
             hostname=socket.gethostname(),
             progress=wish.talk,
             machine=machines(self.users.uid),
+            telling=telling,
         )
         self.watch = Watch(self.control, self._keeper, self._start_guard, wish.talk)
         self._server = Server(Work(self.control, self.watch, self._down), folder.control_socket)

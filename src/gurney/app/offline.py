@@ -14,6 +14,7 @@ from gurney.compile import targets
 from gurney.config.overrides import Override
 from gurney.control.decide import compiled, decide, granted, process_of, services_of
 from gurney.control.draft import read, with_files
+from gurney.control.outcome import outcome
 from gurney.errors import DocumentRefused, NotFound
 from gurney.state.database import Database
 from gurney.state.folder import Folder
@@ -63,14 +64,7 @@ def plan_offline(state: Path, text: str, file: str, node: str | None, folder: Pa
             database.close()
     draft = with_files(read(text, file), folder, time.time())
     decision = decide(draft, overrides, serving, node=node, hostname=socket.gethostname(), machine=machines())
-    return {
-        "revision": None,
-        "changed": bool(decision.steps),
-        "steps": decision.steps_as_json(),
-        "warnings": list(draft.warnings),
-        "granted": granted(decision.processes),
-        "pending_until": None,
-    }
+    return outcome(None, decision, changed=bool(decision.steps))
 
 
 def explain_offline(text: str, file: str, folder: Path, application: str, service: str, facts: Mapping[str, str]) -> Mapping[str, Any]:

@@ -10,9 +10,11 @@ from gurney.cli.main import fault_text
 
 
 def show(answer: Mapping[str, Any], *, done: bool = False) -> None:
-    """The steps on stdout, the document's warnings on stderr."""
+    """The steps on stdout; the document's warnings, and what engines said meanwhile, on stderr."""
     for fault in answer.get("warnings", ()):
         terminal.talk(fault_text(fault))
+    for text in answer.get("said", ()):
+        terminal.talk(text)
     if not done:
         grants(answer)
     steps = answer["steps"]

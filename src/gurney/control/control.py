@@ -17,13 +17,14 @@ from gurney.config.overrides import Override, matching
 from gurney.config.overrides import word as checked
 from gurney.control.carry import Carrier
 from gurney.control.conditions import APPLY_FAILED, CONFIRM_PENDING, Condition, Conditions, when
-from gurney.control.decide import UNKNOWN, Decision, Held, decide, granted, held, mending, services_of
+from gurney.control.decide import UNKNOWN, Decision, Held, decide, held, mending, services_of
 from gurney.control.draft import Draft, read, with_files
 from gurney.control.journal import Journal
+from gurney.control.outcome import Telling, outcome, placed
 from gurney.control.sessions import open_sessions
 from gurney.control.standing import of_document
 from gurney.engines.engine import Engine, Observed
-from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound, NotRunning
+from gurney.errors import GurneyError, InputRefused, NotFound, NotRunning
 from gurney.plan.steps import Key
 from gurney.state.certificates import Certificates
 from gurney.state.last_good import Good, LastGood
@@ -47,7 +48,7 @@ class Control:
     What it shows (`decision`, `revision`, `serving`, …) is replaced, never changed: whoever reads it needs no lock.
 
     `clock` gives seconds since the epoch. `node` is `--node` as given, `hostname` the name of this host, `machine` what an application's
-    engines may have of it.
+    engines may have of it. `telling` is what the engines were given to say what takes long.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Control:
         hostname: str = "",
         progress: Callable[[str], None] = lambda text: None,
         machine: Callable[[str], Machine] = lambda application: Machine(),
+        telling: Telling | None = None,
     ) -> None:
         self.engines = engines
         self.journal = journal
@@ -79,6 +81,7 @@ class Control:
         self._memory = memory
         self._progress = progress
         self._machine = machine
+        self._telling = telling or Telling()
         self._carrier = Carrier(engines, progress, journal)
 
     # -- starting ---------------------------------------------------------------------------------------------------------------
@@ -159,7 +162,7 @@ class Control:
     def plan(self, text: str, file: str, folder: Path | None = None) -> dict[str, Any]:
         """The steps an apply of this document would take; changes nothing. Raises `DocumentRefused`."""
         decision = self._decide(self._fresh(text, file, folder), self.overrides)
-        return self._outcome(decision, changed=bool(decision.steps))
+        return outcome(self.revision, decision, changed=bool(decision.steps))
 
     def apply(
         self, text: str, file: str, *, who: str, why: str | None = None, confirm: float | None = None, folder: Path | None = None
@@ -170,6 +173,7 @@ class Control:
         seconds: undone then unless confirmed. Raises `DocumentRefused`, `EngineRefused` (then everything is as before).
         """
         with self.changing:
+            self._telling.taken()  # what was said before is no part of this
             draft = self._fresh(text, file, folder)
             decision = self._decide(draft, self.overrides)
             now = self.clock()
@@ -355,7 +359,7 @@ class Control:
         try:
             self._carrier.all_or_nothing(decision.steps, self.serving, decision.wanted)
         except GurneyError as refused:
-            error = _placed(refused, decision.draft)
+            error = placed(refused, decision.draft)
             self.journal.refused(revision, error)
             self.conditions.raise_(Condition(APPLY_FAILED, error.message, f"revision {revision.n}"), self.clock())
             raise error from refused
@@ -470,18 +474,4 @@ class Control:
         self._memory.overrides.put(one for name, one in after.items() if before.get(name) != one)
 
     def _outcome(self, decision: Decision, *, changed: bool) -> dict[str, Any]:
-        revision = self.revision
-        return {
-            "revision": revision.n if revision is not None else None,
-            "changed": changed,
-            "steps": decision.steps_as_json(),
-            "warnings": list(decision.draft.warnings),
-            "granted": granted(decision.processes),
-            "pending_until": when(revision.pending_until) if revision is not None and revision.pending_until is not None else None,
-        }
-
-
-def _placed(error: GurneyError, draft: Draft) -> GurneyError:
-    """A refusal that names a document path, with the line it stands at in front."""
-    place = draft.place(error.path) if isinstance(error, EngineRefused) and error.path is not None else None
-    return EngineRefused(f"{place}: {error.message}", hint=error.hint) if place is not None else error
+        return outcome(self.revision, decision, changed=changed, said=self._telling.taken())

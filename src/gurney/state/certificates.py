@@ -45,10 +45,10 @@ class Certificates:
             content = path.read_bytes()
         except OSError as error:
             raise StateUnusable(
-                f"{path} is needed and cannot be read: {error.strerror}", hint="apply the document again, with its files in place"
+                f"{path} is needed and cannot be read: {error.strerror}", hint="`gurney up FILE`, with its files in place, puts it back"
             ) from error
         if hashlib.sha256(content).hexdigest() != digest:
-            raise StateUnusable(f"{path} is damaged", hint="apply the document again, with its files in place")
+            raise StateUnusable(f"{path} is damaged", hint="`gurney up FILE`, with its files in place, puts it back")
         return content
 
     def sweep(self, needed: Collection[str]) -> tuple[str, ...]:
