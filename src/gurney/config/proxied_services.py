@@ -31,7 +31,8 @@ def service(
     services.protocol(fields, protocol)
     http = protocol == "http"
     tls = service_tls(fields, protocol)
-    if not http and fields.has("hosts") and not fields.has("tls"):
+    hosts = _hosts(fields)
+    if not http and hosts != ("*",) and not fields.has("tls"):
         hint = "only TLS names a host before any byte of the protocol: tls: {certificate: FILE}"
         desk.faults.add(fields.key_at("hosts"), "GRN-S010", "'hosts' of a tcp service needs 'tls'", hint, path=fields.under("hosts"))
     return ProxyService(
@@ -39,7 +40,7 @@ def service(
         path=path,
         protocol=protocol,
         listen=services.listen(fields),
-        hosts=_hosts(fields),
+        hosts=hosts,
         base=fields.value("base", http_text.base, "/") if http else "/",
         tls=tls,
         accept_from=_networks(fields, "accept_from", "nobody would be admitted", "leave `accept_from` out to admit everyone"),
