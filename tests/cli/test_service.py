@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gurney.guard import client
+from gurney.guard import client, proc
 from tests.cli.running import Node, document, free_port, node, until
 
 pytestmark = pytest.mark.live
@@ -78,13 +78,28 @@ def test_the_file_is_for_the_first_start(one: Node) -> None:
     assert members["archive-1"]["weight"] == 100, "what was undone stays undone"
 
 
-def test_down_without_control_says_what_ran(one: Node) -> None:
-    assert one.up(one.write(document(free_port()))).startswith("ready")
-    route = one.pid()
+PORTAL = """  portal:
+    services:
+      web: {{protocol: http, listen: "127.0.0.1:{port}", accept_from: [127.0.0.0/8]}}
+    pools:
+      pages: {{check: {{kind: tcp, interval: 500ms, timeout: 500ms}}, members: ["127.0.0.1:1"]}}
+"""
+
+
+def test_down_without_control_ends_both_engines_and_says_what_ran(one: Node) -> None:
+    assert one.up(one.write(document(free_port(), further=PORTAL.format(port=free_port())))).startswith("ready")
+    kept = {process["name"]: process for process in client.Guard(one.state).list()}
     one.end_control(signal.SIGKILL)
     done = one.gurney("down")
-    assert (done.stdout, f"stopped pacs: route process (pid {route})" in done.stderr) == ("down\n", True), done.stderr
-    assert one.up().startswith("ready revision=1")
+    ran = [f"stopped {name.replace('.', ': ') if '.' in name else f'{name}: route process'} (pid {kept[name]['pid']})" for name in kept]
+    assert done.stdout == "down\n" and sorted(done.stderr.splitlines()) == sorted(ran) and len(ran) == 2
+    argv = kept["portal.haproxy"]["argv"]
+    assert not [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if proc.has_argv(pid, argv)]
+    one.write(document(free_port()))
+    assert one.up(one.folder / "gurney.yaml").startswith("ready revision=2")
+    one.end_control(signal.SIGKILL)
+    assert "stopped pacs: route process (pid " in one.gurney("down").stderr
+    assert one.up().startswith("ready revision=2")
     one.end_control(signal.SIGKILL)
     os.kill(client.Guard(one.state).pid(), signal.SIGKILL)
     until(lambda: not client.alive(one.state), "the guard's end")
