@@ -1,14 +1,14 @@
 """The one place for what runs beside what is published: only when everything is equal does HAProxy serve a generation.
 
 What needs a reload HAProxy names itself (`description` is the shape); members are compared at every look (`show info` and `show stat`, one
-connection); maps and certificates when a worker or a bundle is new, and after that a few at a look, so that each comes up in turn.
+connection); maps and certificates when a worker or their content is new, and after that a few at a look, so that each comes up in turn.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,10 @@ class Observer:
         self._one = threading.Lock()
         self._totals = status.Totals()
         self._operational: dict[str, str] = {}
-        self._compared: tuple[object, ...] = ()
+        self._worker: tuple[str, str] | None = None
+        self._kinds: Mapping[str, str] = {}  # of this worker's maps and lists
+        self._alike: dict[str, str] = {}  # map or certificate → content it was found to hold
         self._turn: list[str] = []
-        self._wrong: tuple[str, ...] = ()
         self._held: dict[tuple[str, str], tuple[str, float]] = {}  # condition and object → reason, since
 
     def observe(self, folder: Path, candidates: Sequence[Candidate]) -> Observed:
@@ -100,18 +101,17 @@ class Observer:
             if bundle.materials != published[1].materials:
                 return ("its certificates are other ones",)
             return _files(runtime, folder, bundle, bundle.maps)
-        names = _names(bundle)
-        key = (published[0], running.worker)
-        if key != self._compared:
-            self._compared, self._turn = key, []
-            now = names
-        else:
-            if not self._turn:
-                self._turn = list(names)
-            now = tuple(dict.fromkeys((*self._wrong, *self._turn[:A_LOOK])))
-            self._turn = self._turn[A_LOOK:]
-        self._wrong = tuple(_unequal(runtime, folder, bundle, now))
-        return tuple(_file_words(name) for name in self._wrong)
+        if running.worker != self._worker:
+            self._worker, self._alike, self._kinds = running.worker, {}, maps.kinds(runtime)
+        content = {name: bundle.files[name] for name in bundle.maps} | {name: bundle.materials[name] for name in bundle.swappable}
+        fresh = [name for name, text in content.items() if self._alike.get(name) != text]
+        if not self._turn:
+            self._turn = list(content)
+        now = dict.fromkeys((*fresh, *(name for name in self._turn[:A_LOOK] if name in content)))
+        self._turn = self._turn[A_LOOK:]
+        wrong = _unequal(runtime, folder, bundle, list(now), self._kinds)
+        self._alike = {name: text for name, text in content.items() if name not in wrong}
+        return tuple(_file_words(name) for name in wrong)
 
 
 def _members(running: Running, bundle: Bundle) -> tuple[str, ...]:
@@ -127,18 +127,14 @@ def _names(bundle: Bundle) -> tuple[str, ...]:
 
 
 def _files(runtime: Runtime, folder: Path, bundle: Bundle, names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(_file_words(name) for name in _unequal(runtime, folder, bundle, names))
+    kinds = maps.kinds(runtime) if bundle.maps else {}
+    return tuple(_file_words(name) for name in _unequal(runtime, folder, bundle, names, kinds))
 
 
-def _unequal(runtime: Runtime, folder: Path, bundle: Bundle, names: Sequence[str]) -> tuple[str, ...]:
-    wanted_maps = [name for name in names if name in bundle.maps]
-    wanted_certificates = [name for name in names if name in bundle.swappable]
-    found: tuple[str, ...] = ()
-    if wanted_maps:
-        found = tuple(maps.differing(runtime, wanted_maps, bundle.files, maps.kinds(runtime)))
-    if wanted_certificates:
-        found += certificates.differing(runtime, folder, wanted_certificates)
-    return found
+def _unequal(runtime: Runtime, folder: Path, bundle: Bundle, names: Sequence[str], kinds: Mapping[str, str]) -> tuple[str, ...]:
+    changing = frozenset(bundle.maps)
+    found = tuple(maps.differing(runtime, [name for name in names if name in changing], bundle.files, kinds))
+    return found + certificates.differing(runtime, folder, [name for name in names if name not in changing])
 
 
 def _file_words(name: str) -> str:

@@ -29,7 +29,6 @@ class Row(NamedTuple):
     bin: str
     bout: str
     dreq: str
-    dresp: str
     ereq: str
     econ: str
     eresp: str
@@ -37,10 +36,8 @@ class Row(NamedTuple):
     wredis: str
     uweight: str
     chkdown: str
-    lastchg: str
     sid: str
     throttle: str
-    lbtot: str
     rate: str
     check_status: str
     check_code: str
@@ -56,9 +53,6 @@ class Row(NamedTuple):
     req_tot: str
     addr: str
     mode: str
-    act: str
-    bck: str
-    used_conn_cur: str
 
     def number(self, column: str) -> int:
         """A column as a number; 0 where HAProxy has none."""

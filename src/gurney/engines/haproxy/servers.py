@@ -141,7 +141,7 @@ def _reason(backend: Backend, before: Mapping[str, Server]) -> str | None:
         if old is None:
             if server.arguments is None or _spelled(server.address) is None:
                 return f"member {server.member} cannot be added at run time"
-        elif options(old) != options(server):
+        elif old.arguments != server.arguments and options(old) != options(server):
             return f"the options of member {server.member} differ"
         elif old.address != server.address and (_spelled(old.address) is None or _spelled(server.address) is None):
             return f"member {server.member} is given by a name"
