@@ -55,7 +55,7 @@ def test_a_faulty_document_changes_nothing_and_names_every_fault(world: World) -
 def test_an_impossible_document_leaves_all_applications_as_they_were(world: World) -> None:
     world.apply(document(further=SECOND))
     world.keeper.taken.add(11113)
-    with pytest.raises(EngineRefused, match="Address already in use"):
+    with pytest.raises(EngineRefused, match=r"^gurney.yaml:6:\d+: pacs: cannot listen on \*:11113: Address already in use"):
         world.apply(document(weight=3, listen="11112, 11113", further=SECOND.replace("B1", "B2")))
     assert world.served_weight() == 100
     assert world.keeper.listeners["pacs"] == ("*:11112",)

@@ -359,7 +359,7 @@ class Control:
         try:
             self._carrier.all_or_nothing(decision.steps, self.serving, decision.wanted)
         except GurneyError as refused:
-            error = placed(refused, decision.draft)
+            error = placed(refused, decision)
             self.journal.refused(revision, error)
             self.conditions.raise_(Condition(APPLY_FAILED, error.message, f"revision {revision.n}"), self.clock())
             raise error from refused

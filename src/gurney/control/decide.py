@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gurney.compile import targets
 from gurney.compile.target import Ground, Machine
-from gurney.config.document import Application, Document, Pool
+from gurney.config.document import Application, Document, Listen, Pool
 from gurney.config.overrides import Override, lay
 from gurney.config.proxied import Material, ProxyPool
 from gurney.control import node as nodes
@@ -51,6 +51,14 @@ class Decision:
 def services_of(application: Application) -> tuple[str, ...]:
     """The names of all its services, whoever carries them."""
     return (*application.services, *application.proxied)
+
+
+def listens_of(application: Application) -> Iterator[tuple[str, Listen]]:
+    """(document path, address) of everything it listens on, whoever carries it."""
+    for service in application.services.values():
+        yield from ((f"{service.path}.listen", listen) for listen in service.listen)
+    for proxied in application.proxied.values():
+        yield from ((f"{proxied.path}.listen", listen) for listen in proxied.listen)
 
 
 def pools_of(application: Application) -> tuple[Pool | ProxyPool, ...]:

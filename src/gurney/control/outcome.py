@@ -3,14 +3,15 @@ meanwhile."""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from gurney.compile.route import listener_name
 from gurney.control.conditions import when
-from gurney.control.decide import Decision, granted
-from gurney.control.draft import Draft
+from gurney.control.decide import Decision, granted, listens_of
 from gurney.errors import EngineRefused, GurneyError
 from gurney.state.revisions import Revision
 
@@ -51,7 +52,19 @@ def outcome(revision: Revision | None, decision: Decision, *, changed: bool, sai
     }
 
 
-def placed(error: GurneyError, draft: Draft) -> GurneyError:
-    """A refusal that names a document path, with the line it stands at in front."""
-    place = draft.place(error.path) if isinstance(error, EngineRefused) and error.path is not None else None
-    return EngineRefused(f"{place}: {error.message}", hint=error.hint) if place is not None else error
+def placed(error: GurneyError, decision: Decision) -> GurneyError:
+    """A refusal that is about something in the document, with the line it stands at in front."""
+    if not isinstance(error, EngineRefused):
+        return error
+    path = error.path if error.path is not None else _of_listener(error.message, decision)
+    place = decision.draft.place(path) if path is not None else None
+    return EngineRefused(f"{place}: {error.message}", hint=error.hint, path=path) if place is not None else error
+
+
+def _of_listener(message: str, decision: Decision) -> str | None:
+    """The document path of the listener a refusal names (`cannot listen on *:11112: …`): the guard knows names, no documents."""
+    for application in decision.document.applications.values():
+        for path, listen in listens_of(application):
+            if re.search(rf"(?<![\w.:*\]]){re.escape(listener_name(listen))}(?!\w)", message):
+                return path
+    return None
