@@ -26,11 +26,11 @@ pytestmark = pytest.mark.live
 
 def closed(port: int) -> bool:
     """Whether a connection there is closed at once."""
-    with socket.create_connection(("127.0.0.1", port), 5) as refused:
-        try:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as refused:
             return refused.recv(1) == b""
-        except ConnectionResetError:
-            return True
+    except ConnectionResetError:
+        return True
 
 
 @dataclass(frozen=True)
