@@ -11,7 +11,7 @@ from gurney.compile.haproxy.bundle import dump
 from gurney.config.limits import OLD_WORKERS
 from gurney.engines.haproxy.engine import Haproxy
 from gurney.engines.haproxy.master import Master
-from gurney.engines.haproxy.reload import OLD_WORKERS_MOST
+from gurney.engines.haproxy.reload import OLD_WORKERS_MOST, teaches
 from gurney.errors import EngineRefused
 from tests.engines.haproxy.house import APPLICATION, Asking, House, Member, by_hand, free_port, get, wait
 
@@ -127,3 +127,17 @@ def test_health_is_carried_over_a_reload_and_only_health(house: House, member: M
     )
     assert get(port) == "moved"
     assert not (house.folder / "run" / "server-state").exists()
+
+
+LINE = (  # as 2.8.25 wrote it
+    "0x266c5a90: [10/Jan/2027:14:27:56] id=local disabled=0 flags={} resync_timeout=4s task_calls=4\n"
+    "  0x9: id=local(local,inactive)\n        flags=0x0\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("shown", "may"),
+    [("", True), (LINE.format("0x11"), False), (LINE.format("0x0"), False), (LINE.format("0x33"), True), (LINE.format("0x1103"), True)],
+)
+def test_a_worker_hands_its_tables_on_only_when_it_has_done_with_learning(shown: str, may: bool) -> None:
+    assert teaches(shown) is may

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,8 +18,11 @@ from gurney.errors import EngineRefused, NotRunning
 APART_SECONDS = 1.0  # reliability §4.2: reloads coalesce to one a second
 OLD_WORKERS_MOST = 2 * OLD_WORKERS  # with so many alive after the wait it is refused: each holds memory of its own
 OLD_WORKERS_SECONDS = 20.0
+TEACHABLE_SECONDS = 7.0
 NAMED = 5  # sessions of one worker that are named
 _PAUSE = 0.1
+_PEERS = re.compile(r"^0x\S+ .*\bid=\S+ .*\bflags=0x([0-9a-f]{1,16})\b", re.MULTILINE)
+_LEARNED = 0x3  # PEERS_F_RESYNC_LOCAL and PEERS_F_RESYNC_REMOTE of src/peers.c
 
 
 class Reload:
@@ -50,6 +54,7 @@ class Reload:
     def reload(self, bundle: Bundle) -> None:
         """A new worker that serves what is published. Raises `EngineRefused` with HAProxy's words; the worker of before then serves on."""
         self._apart()
+        self._teachable()
         state = self._folder / carried.FILE
         files.replace(state, carried.carried(self._master.worker("show servers state"), bundle).encode())
         try:
@@ -75,6 +80,20 @@ class Reload:
     def _apart(self) -> None:
         """One reload a second: counted from the start of the worker that serves, so that a new control process knows it too."""
         time.sleep(max(0.0, min(APART_SECONDS, APART_SECONDS - self._master.lived())))
+
+    def _teachable(self) -> None:
+        """Wait until the worker that serves may hand its tables on: for 5 s after a fresh start HAProxy does not (tried on 2.8).
+
+        It first waits for a peer that could teach it; one that was taught by the worker before it may teach at once.
+        """
+        if not self._master.wait(lambda: teaches(self._master.worker("show peers")), TEACHABLE_SECONDS):
+            self._progress("persistence by source begins anew: HAProxy does not hand its tables on")
+
+
+def teaches(shown: str) -> bool:
+    """Of `show peers`: whether every section has done with learning, local and remote (the two lowest flags); True where there is none."""
+    found = _PEERS.findall(shown)
+    return all(int(flags, 16) & _LEARNED == _LEARNED for flags in found)
 
 
 def holding(master: Master, workers: Workers, bundle: Bundle) -> list[str]:
