@@ -45,6 +45,17 @@ def test_an_engine_that_serves_something_else_gets_it_again(world: World) -> Non
     assert world.watch.waiting() == []
 
 
+def test_what_was_seen_before_an_apply_is_no_difference_after_it(world: World) -> None:
+    """A look that began before a change and ends after it must not have what was just loaded loaded again."""
+    world.apply(document())
+    stale = world.watch.look()
+    world.apply(document(weight=5))
+    world.control.observed = stale
+    loads = world.keeper.routes["pacs"].loads
+    world.watch._differences()
+    assert world.keeper.routes["pacs"].loads == loads
+
+
 def test_members_and_pools_that_are_down_are_conditions_with_a_reason(world: World) -> None:
     world.apply(document())
     route = world.keeper.routes["pacs"]

@@ -147,11 +147,15 @@ class Watch:
             self._control.conditions.expire(code, now - SHOWN_SECONDS, now)
 
     def _differences(self) -> None:
-        """An engine that serves something else than what it confirmed (or nothing yet) gets it again."""
+        """An engine that serves something else than what it confirmed (or nothing yet) gets it again.
+
+        Looked at while nothing changes: what was seen in the middle of an apply would be a difference that is none.
+        """
         control = self._control
         with control.changing:
+            observed = self.look()
             for (application, name), content in list(control.serving.items()):
-                seen = control.observed.get((application, name))
+                seen = observed.get((application, name))
                 if seen is not None and seen.generation is not None and seen.generation != control.engines[name].generation(content):
                     control.forget((application, name))
             control.mend()
