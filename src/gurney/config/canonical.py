@@ -32,6 +32,8 @@ def digest(document: Document) -> str:
 
 
 def _plain(value: object) -> Any:
+    if value is None or isinstance(value, (str, int)):
+        return value  # most of a document
     if is_dataclass(value):
         placed = not isinstance(value, ProxyCheck)  # whose path is what it asks for
         return {item.name: _plain(getattr(value, item.name)) for item in fields(value) if item.name != "path" or not placed}
