@@ -69,6 +69,7 @@ class Wish:
 def main(wish: Wish) -> int:
     """Be the control process of a state folder until a signal or `gurney down`. Raises `GurneyError` when it cannot be."""
     wish = _checked(wish)
+    privileges.no_new_privileges()
     folder = Folder(wish.state)
     folder.prepare()
     lock = folder.own()
