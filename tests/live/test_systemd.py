@@ -36,6 +36,19 @@ applications:
 """
 
 
+KNOCK = """
+import os, signal, socket, sys, time
+for pid in map(int, sys.argv[1:]):
+    os.kill(pid, signal.SIGKILL)
+end, made = time.monotonic() + 1, 0
+while time.monotonic() < end:
+    socket.create_connection(("127.0.0.1", 104), 5).close()
+    made += 1
+print(made)
+"""
+"""Ends processes and connects to the DICOM service for a second after it; fails when one connection is refused."""
+
+
 class Site:
     """The machine with both units, a page behind the portal and a visitor before it."""
 
@@ -131,7 +144,19 @@ def test_systemd_stopping_and_killing_the_units_touches_no_traffic(site: Site) -
     counts = json.loads(visitor.communicate(timeout=30)[0])
     say("systemd-units", same_processes=same, applied=applied.returncode, **counts)
     assert (applied.returncode, same, counts["errors"]) == (0, True, 0) and counts["requests"] > 100, applied.stderr
+    both_die(site)
     down = site.gurney("down")
     assert down.returncode == 0, down.stderr
     until(lambda: site.states() == ("active", "inactive"), 20, "an idle guard waits for the next start")
     assert not site.traffic()
+
+
+def both_die(site: Site) -> None:
+    """The guard and a route process in one moment: the listener lies in systemd's store, so nobody is refused."""
+    [route] = [pid for pid, argv in site.traffic().items() if " route " in argv]
+    guard = site.pid(GUARD)
+    made = int(site.run("/usr/bin/python3", "-c", KNOCK, str(guard), str(route)))
+    site.serves()
+    say("systemd-store", connections=made, refused=0, another_guard=site.pid(GUARD) != guard)
+    assert made > 0 and site.pid(GUARD) not in (0, guard)
+    assert [pid for pid, argv in site.traffic().items() if " route " in argv] != [route]
