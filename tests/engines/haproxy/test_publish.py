@@ -59,7 +59,7 @@ def test_the_last_three_stay_and_the_confirmed_one_whatever_comes(home: Bundles)
 def test_what_a_crash_left_half_made_goes(home: Bundles) -> None:
     (home.folder / f".{'0' * 64}" / "maps").mkdir(parents=True)
     (home.folder / ".current").symlink_to("nowhere")
-    home.prepare()
+    home.tidy()
     assert [name for name in os.listdir(home.folder) if name.startswith(".")] == []
 
 

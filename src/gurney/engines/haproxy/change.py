@@ -51,6 +51,7 @@ class Change:
 
         `run`: the guard is told to keep the process. Raises `GurneyError`, OSError.
         """
+        self.home.tidy()
         wanted, before = read(content), standing(self.home, self.shelf)
         made = _made(content, wanted)
         self._refuse_taken(before, wanted)
@@ -73,9 +74,12 @@ class Change:
 
     def back(self, good: bytes) -> None:
         """Serve `good` again, whatever was half done. Raises `GurneyError`, OSError."""
+        self.home.tidy()
         wanted, before = read(good), standing(self.home, self.shelf)
         made = _made(good, wanted)
         if self.home.generation() != made.generation:
+            if made.generation not in self.home.kept():  # not seen for long: by another version, or from a backup
+                self._check(made, wanted)
             self.home.stage(made)
             self.home.publish(made.generation)
         said = self.process.said()

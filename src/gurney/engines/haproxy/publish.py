@@ -52,7 +52,7 @@ class Bundles:
     certificates: Path
 
     def prepare(self) -> None:
-        """Make the folders and take away what a crash left half made. Raises OSError, `EngineRefused` when somebody else made one."""
+        """Make the folders. Raises OSError, `EngineRefused` when somebody else made one."""
         # a worker of another uid passes through to run/peers.sock; the folder above lets in nobody else, the other sockets are ours
         mode = 0o711 if os.geteuid() == 0 else 0o700
         for folder in (self.folder, self.folder / RUN):
@@ -62,6 +62,9 @@ class Bundles:
                 raise EngineRefused(f"{folder} is not ours", hint="take it away: it is made anew")
             if stat.S_IMODE(there.st_mode) != mode:
                 folder.chmod(mode)
+
+    def tidy(self) -> None:
+        """Take away what a crash left half made; whoever calls this makes nothing else here meanwhile. Raises OSError."""
         for left in self.folder.glob(".*"):
             _away(left)
 
