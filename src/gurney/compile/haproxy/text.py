@@ -196,7 +196,7 @@ _SPELLED: Mapping[type, Callable[[Any], str]] = {
     Host: lambda leaf: leaf.name,
     HostPort: lambda leaf: f"{leaf.host.name}:{leaf.port}",
     Network: lambda leaf: leaf.network,
-    Header: lambda leaf: leaf.name if _plain(leaf.name) else _quote(leaf.name),
+    Header: lambda leaf: leaf.name,
     UrlPath: _path,
     Made: lambda leaf: leaf.name,
     Tracked: lambda leaf: f"{leaf.backend.name}/{leaf.server.name}",

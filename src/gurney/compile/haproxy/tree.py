@@ -17,7 +17,7 @@ from gurney.compile.haproxy import keywords, tainted
 from gurney.errors import LocalError
 
 _HOST = re.compile(r"(?:\*\.)?(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*")
-_HEADER = re.compile(r"[A-Za-z0-9!#$%&*+.^_`|~-]{1,128}")  # RFC 9110 token without the apostrophe, which ends a quoted word
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,128}")  # what http-restrict-req-hdr-names lets in
 _PATH = re.compile(r"/[A-Za-z0-9\-._~!$&()*+,;=:@/%?]*")  # RFC 3986 pchar without the apostrophe, a query may follow
 _MADE = re.compile(r"(?:fe|be|s|v|r|h|c|ca|crl|p|gs)_[0-9a-f]{8}(?:_(?:panic|checks[0-9]{0,3}|method|path|host|network|h[0-9]{1,3}))?")
 _FILE = re.compile(r"(?:maps|certificates|pages|lists)/[a-z]{1,10}(?:_[0-9a-f]{8})?(?:_[a-z0-9]{1,16}){0,3}\.(?:map|list|pem|txt)")
