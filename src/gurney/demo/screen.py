@@ -193,12 +193,13 @@ class Screen:
         grid.add_row("", "sent", "acked", "stored", "lost", "refused", "studies", "objects/s", style="dim")
         studies = len(set(sent.study.values()))
         row = [len(sent.sha256), acked, len(self.journals.stored), lost, sent.refused, studies, f"{objects:.1f}"]
-        grid.add_row("DICOM", *map(str, row), style="bold red" if lost else "bold green")
+        ports = self.hospital.ports
+        grid.add_row(f"PACS@127.0.0.1:{ports['store']}", *map(str, row), style="bold red" if lost else "bold green")
         p50, p99 = (visits.quantile(share) or 0 for share in (0.5, 0.99))
-        web = [f"{visits.requests} requests", f"{visits.errors} errors", f"{requests:.0f}/s", f"p50 {p50} ms", f"p99 {p99} ms"]
+        web = [f"{visits.requests} requests", f"{visits.errors} errors", f"{requests:.0f}/s", f"p50 {p50} p99 {p99} ms"]
         line = Table.grid()
         line.add_row(grid)
-        line.add_row(_line("portal  " + "  ".join(web), "bold red" if visits.errors else "bold green"))
+        line.add_row(_line("  ".join([f"http://127.0.0.1:{ports['web']}", *web]), "bold red" if visits.errors else "bold green"))
         return line
 
     def _rows(self) -> list[tuple[Text, ...]]:
