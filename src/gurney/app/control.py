@@ -149,7 +149,7 @@ class _Process:
             node=wish.node,
             hostname=socket.gethostname(),
             progress=wish.talk,
-            machine=machines(self.users.uid),
+            machine=machines(folder.path, self.users.uid),
             telling=telling,
         )
         self.watch = Watch(self.control, self._keeper, self._start_guard, wish.talk)

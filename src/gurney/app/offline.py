@@ -23,13 +23,13 @@ from gurney.state.overrides import Overrides
 from gurney.state.revisions import Revisions
 
 
-def check_offline(text: str, file: str, folder: Path) -> dict[str, Any]:
+def check_offline(state: Path, text: str, file: str, folder: Path) -> dict[str, Any]:
     """Everything that is wrong with a document and the files it names; for a good one, which limits its engines are granted."""
     try:
         draft = with_files(read(text, file), folder, time.time())
     except DocumentRefused as error:
         return {"file": file, "good": False, "faults": error.faults, "granted": []}
-    wanted = compiled(draft.document, draft.files, machines())
+    wanted = compiled(draft.document, draft.files, machines(state))
     given = granted({key: process_of(key, content) for key, content in wanted.items()})
     return {"file": file, "good": True, "faults": list(draft.warnings), "granted": given}
 
@@ -63,11 +63,13 @@ def plan_offline(state: Path, text: str, file: str, node: str | None, folder: Pa
         finally:
             database.close()
     draft = with_files(read(text, file), folder, time.time())
-    decision = decide(draft, overrides, serving, node=node, hostname=socket.gethostname(), machine=machines())
+    decision = decide(draft, overrides, serving, node=node, hostname=socket.gethostname(), machine=machines(state))
     return outcome(None, decision, changed=bool(decision.steps))
 
 
-def explain_offline(text: str, file: str, folder: Path, application: str, service: str, facts: Mapping[str, str]) -> Mapping[str, Any]:
+def explain_offline(
+    state: Path, text: str, file: str, folder: Path, application: str, service: str, facts: Mapping[str, str]
+) -> Mapping[str, Any]:
     """What the document alone says: every member up, nothing pinned."""
     draft = with_files(read(text, file), folder, time.time())
     found = draft.document.applications.get(application)
@@ -75,7 +77,7 @@ def explain_offline(text: str, file: str, folder: Path, application: str, servic
         raise NotFound(f"the document has no application '{application}'", hint=f"it has: {', '.join(draft.document.applications)}")
     if service not in services_of(found):
         raise NotFound(f"application '{application}' has no service '{service}'", hint=f"it has: {', '.join(services_of(found))}")
-    wanted = compiled(draft.document, draft.files, machines())
+    wanted = compiled(draft.document, draft.files, machines(state))
     for target in targets():
         content = wanted.get((application, target.name))
         carried = target.process(content).application if content is not None else None

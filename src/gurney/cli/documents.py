@@ -21,7 +21,7 @@ from gurney.cli.steps import grants
 from gurney.errors import NotRunning
 
 
-def check(file: FileArgument, json: JsonOption = False, state: UnusedStateOption = None) -> None:
+def check(file: FileArgument, json: JsonOption = False, state: StateOption = None) -> None:
     """Say everything that is wrong with a document and the files it names.
 
     For a good one, also which limits its engines are granted, and why.
@@ -29,7 +29,7 @@ def check(file: FileArgument, json: JsonOption = False, state: UnusedStateOption
     from gurney.app.offline import check_offline
 
     text, name = document(file)
-    answer = check_offline(text, name, folder_of(file))
+    answer = check_offline(state_folder(state), text, name, folder_of(file))
     if json:
         terminal.data(answer)
     else:

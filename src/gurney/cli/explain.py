@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gurney.cli import terminal
-from gurney.cli.options import JsonOption, StateOption, client, document, folder_of
+from gurney.cli.options import JsonOption, StateOption, client, document, folder_of, state_folder
 from gurney.errors import InputRefused
 
 
@@ -34,7 +34,7 @@ def explain(
         from gurney.app.offline import explain_offline
 
         text, called = document(file)
-        answer = dict(explain_offline(text, called, folder_of(file), application, name, given))
+        answer = dict(explain_offline(state_folder(state), text, called, folder_of(file), application, name, given))
     if json:
         terminal.data(answer)
     else:
