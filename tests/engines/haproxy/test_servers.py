@@ -174,6 +174,10 @@ def test_members_given_by_name_are_left_to_a_reload() -> None:
     worker = fresh(wanted)
     worker.servers["be_web"]["s_n"].addr = "10.0.0.7:2"  # what it resolved to
     assert texts(worker, wanted) == []
+    nameless = worker.look()
+    nameless.servers["be_web"]["s_n"] = nameless.servers["be_web"]["s_n"]._replace(status="MAINT (resolution)")  # type: ignore[index]
+    (said,) = servers.differences(nameless, wanted)
+    assert (said.text, [one.text for one in said.commands]) == ("", ["set server be_web/s_n state ready"]), "it hides what was said before"
     missing = servers.differences(fresh(bundle({"a": Member(1)}, twin=False)).look(), wanted)
     assert [one.commands for one in missing] == [()]
 

@@ -107,7 +107,7 @@ def _servers(runtime: Runtime, found: Sequence[Difference], hit: Callable[[str],
     for group in batches([command for one in found if not one.replaces for command in one.commands]):
         runtime.done(group)
         hit("runtime.said")
-    return [one.done for one in found]
+    return [one.done for one in found if one.done]
 
 
 def _forget(runtime: Runtime, out: Sequence[tuple[str, str, str]]) -> None:

@@ -119,7 +119,7 @@ def _members(running: Running, bundle: Bundle) -> tuple[str, ...]:
         return (f"HAProxy serves shape {running.shape[:12] or 'without a name'}, published is {bundle.shape[:12]}",)
     closed = [one.listener for one in bundle.frontends if one.name not in running.frontends or running.frontends[one.name].status != "OPEN"]
     words = [f"nobody listens on {listener}" for listener in closed]
-    return tuple(dict.fromkeys((*words, *(one.text for one in servers.differences(running, bundle)))))
+    return tuple(dict.fromkeys((*words, *(one.text for one in servers.differences(running, bundle) if one.text))))
 
 
 def _names(bundle: Bundle) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from gurney.engines.haproxy.commands import Command, Verb
 from gurney.engines.haproxy.running import Row, Running
 from gurney.errors import InputRefused
 
+NAMELESS = "MAINT (resolution)"  # its name has no address
 ADD, SET, OUT, REMOVE = range(4)  # in this order: make before break
 _MARK = 1 << 30  # as maxconn: no limit anybody sets; more than that is the digest of the options
 
@@ -31,9 +32,9 @@ _MARK = 1 << 30  # as maxconn: no limit anybody sets; more than that is the dige
 class Difference:
     """One thing that runs otherwise than the bundle says.
 
-    `text` says what is so and what is wanted, `done` what was done when `commands` were carried out. Without commands: only a reload
-    mends it. `order`: one of ADD, SET, OUT (into maintenance), REMOVE. `server`: backend, server, id, where its stick entries are to be
-    cleared.
+    `text` says what is so and what is wanted ("": nothing that is seen), `done` what was done when `commands` were carried out. Without
+    commands: only a reload mends it. `order`: one of ADD, SET, OUT (into maintenance), REMOVE. `server`: backend, server, id, where its
+    stick entries are to be cleared.
     """
 
     text: str
@@ -95,8 +96,8 @@ def flush(one: Leaving) -> tuple[Command, ...]:
 
 
 def out(row: Row) -> bool:
-    """Whether it is in maintenance by our word; `MAINT (resolution)` is not."""
-    return row.status == "MAINT"
+    """Whether it is in maintenance by our word, or the one whose checks it follows is; `MAINT (resolution)` is not."""
+    return row.status == "MAINT" or row.status.startswith("MAINT (via ")
 
 
 def marked(row: Row) -> bool:
@@ -181,7 +182,7 @@ def _added(backend: Backend, server: Server) -> tuple[Command, ...]:
 def _as_wanted(server: Server, row: Row) -> bool:
     """Whether nothing differs, as far as that is seen without a closer look: this is asked of every server each second."""
     at = row.addr == server.address and row.uweight == str(server.weight) and (row.slim or "0") == str(server.maxconn)
-    return at and (row.status == "MAINT" if server.disabled else row.status not in ("MAINT", "DRAIN"))
+    return at and row.status not in ("DRAIN", NAMELESS) and out(row) == server.disabled
 
 
 def _differing(backend: Backend, server: Server, row: Row) -> Iterator[Difference]:
@@ -213,7 +214,10 @@ def _differing(backend: Backend, server: Server, row: Row) -> Iterator[Differenc
 
 def _standing(at: tuple[str, str], server: Server, row: Row) -> Iterator[Difference]:
     ready = commands.on_server(Verb.READY, *at)
-    if server.disabled and not out(row):
+    if row.status == NAMELESS:  # it hides whether it is disabled too; nothing reaches it, and what is wanted is said once more
+        known = commands.on_server(Verb.MAINTENANCE, *at) if server.disabled else ready
+        yield Difference("", "", SET, (known,))
+    elif server.disabled and not out(row):
         text = f"member {server.member} is enabled, wanted is disabled"
         yield Difference(text, f"{server.member} disabled", OUT, (commands.on_server(Verb.MAINTENANCE, *at),), (*at, row.sid))
     elif not server.disabled and out(row):
