@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,3 +167,34 @@ def refuses(port: int) -> bool:
     except OSError:
         return True
     return False
+
+
+def test_another_program_on_the_machine_is_no_reason_to_end_what_runs(house: House, member: Make, tmp_path: Path) -> None:
+    port, one = free_port(), member("one")
+    content = dump(by_hand([port], {"one": one.port}))
+    house.engine.start(APPLICATION, content, ())
+    before = house.workers()
+    shutil.copytree(house.engine.binary().path.parent, tmp_path / "newer")
+    engine = house.another()
+    engine._binary = replace(engine.binary(), path=tmp_path / "newer" / "haproxy")
+    engine.keep(APPLICATION, content)
+    engine.back(APPLICATION, content)
+    assert house.workers().pids() == before.pids()
+    engine.stop(APPLICATION, 5.0)
+    engine.start(APPLICATION, content, ())
+    assert house.guard.list()[0]["argv"][0] == str(tmp_path / "newer" / "haproxy")
+
+
+def test_a_worker_that_hangs_is_said_not_to_answer(house: House, member: Make) -> None:
+    port, one = free_port(), member("one")
+    content = dump(by_hand([port], {"one": one.port}))
+    house.engine.start(APPLICATION, content, ())
+    current = house.workers().current
+    assert current is not None
+    os.kill(current.pid, signal.SIGSTOP)
+    try:
+        seen = house.engine.observe(APPLICATION)
+    finally:
+        os.kill(current.pid, signal.SIGCONT)
+    assert (seen.running, seen.generation) == (False, None) and "does not answer" in seen.why
+    assert house.engine.observe(APPLICATION).generation == house.engine.generation(content)

@@ -20,6 +20,7 @@ from gurney.engines.haproxy.reload import OLD_WORKERS_SECONDS
 from gurney.engines.haproxy.standing import Shelf, read
 from gurney.errors import EngineRefused, GurneyError, NotFound
 
+LOOK_SECONDS = 2.0  # whoever looks does not wait longer for a worker that hangs
 FOLDER = "haproxy"
 _SUFFIX = ".haproxy"
 
@@ -111,7 +112,7 @@ class Haproxy:
         """What the worker that serves says, compared with the bundles that stand here."""
         home = self._bundles(application)
         try:
-            shape = Master(home.folder).description()
+            shape = Master(home.folder).description(LOOK_SECONDS)
             seen = self._observer(application).observe(home.folder, self._shelf(application).shaped(home, shape))
             torn = application not in self._changing and not home.settled()
         except (GurneyError, OSError) as error:

@@ -95,13 +95,9 @@ class Master:
         """`show proc`."""
         return parse_workers(self.ask("show proc"), time.time())
 
-    def description(self) -> str | None:
+    def description(self, within: float = ANSWER_SECONDS) -> str | None:
         """The shape that the current worker names."""
-        return self.facts().get("description")
-
-    def facts(self) -> dict[str, str]:
-        """`show info` of the current worker."""
-        return _facts(self.worker("show info"))
+        return _facts(self.worker("show info", within)).get("description")
 
     def connections(self, pid: int) -> int:
         """Client connections that a worker has open; 0 when it is gone."""

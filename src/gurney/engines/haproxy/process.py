@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +34,11 @@ class Process:
     progress: Callable[[str], None]
 
     def run(self, program: Binary) -> bool:
-        """Have the guard keep it; idempotent. Whether it was started by that."""
-        argv = [str(program.path), "-W", "-S", f"unix@{SOCKET},mode,600", "-f", str(self.folder / CURRENT / CONFIGURATION)]
+        """Have the guard keep it; idempotent. Whether it was started by that.
+
+        One that runs keeps its program: another path would be another process, and end every session.
+        """
+        argv = [self._runs() or str(program.path), "-W", "-S", f"unix@{SOCKET},mode,600", "-f", str(self.folder / CURRENT / CONFIGURATION)]
         told = self.keeper.run(self.name, argv, self.folder, (), environment=binary.ENVIRONMENT, stop_signal=STOP_SIGNAL, binds=True)
         return bool(told.get("started"))
 
@@ -66,6 +70,15 @@ class Process:
                 self.progress("waiting for HAProxy")
                 told = True
             time.sleep(_PAUSE)
+
+    def _runs(self) -> str | None:
+        """The program of the process that runs, while it can still be run."""
+        try:
+            pid = Master(self.folder).workers().master
+            path = os.fsdecode(Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0", 1)[0])
+        except (NotRunning, OSError):
+            return None
+        return path if path.startswith("/") and os.access(path, os.X_OK) else None
 
     def _words(self, before: int) -> str:
         """What it said since; the guard begins a new file when one has grown too long."""
