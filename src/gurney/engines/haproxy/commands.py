@@ -20,7 +20,7 @@ _WORD = re.compile(r"[A-Za-z0-9@_./:,()=+*!\[\]-][A-Za-z0-9@_./:,()=+*!\[\]#-]{0
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _ENTRY = re.compile(r"[\x20-\x7e]{1,2000}")
 _SPECIAL = re.compile(r"([^A-Za-z0-9_./:@-])")
-_LINE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]+")
+_LINE = re.compile(r"[\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff]+")  # one line for anybody who parts text into lines
 
 
 class Verb(Enum):
