@@ -112,6 +112,14 @@ _SYSTEM_CA = "/etc/ssl/certs/ca-certificates.crt"
 _MAPPED = re.compile(r"map[a-z_]*\(([^,)]*)")
 _DENIED = re.compile("|".join(map(re.escape, DENIED)))
 _DENIED_CALL = re.compile(rf"(?:{'|'.join(DENIED_CALLS)})\(")
+_PLACE = re.compile(r"s_[a-z0-9]+|\[[0-9a-f:.]+\]:[0-9]+|[a-z0-9.-]*:[0-9]+")  # a server's name; an address or a host name with its port
+_NAME = re.compile(r"[A-Za-z0-9-]+")
+_NUMBER = r"[0-9]+(?:ms|s|m|h)?"
+_STATUSES = r"[1-5][0-9]{2}(?:-[1-5][0-9]{2})?"
+_VALUE = re.compile(rf"{_NUMBER}|{_STATUSES}(?:,{_STATUSES})*|!?[a-z]{{1,3}}_[a-z0-9_]+|[0-9a-f]{{16,64}}|!?\{{|\}}|--|{_FILE.pattern}")
+_CALL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)(\([^()]*\))?")
+_TEXT_FOLLOWS = frozenset({"string", "content-type", "log-format", "unique-id-format", "uri", "prefix", "use_backend"})
+_NAMED_FOLLOWS = frozenset({"set-header", "del-header", "hdr"})  # a name follows, then text
 _CALLED = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*)\(")
 _EXPRESSION = re.compile(r"%\[([^\]]*)\]")
 _LONGEST = 6  # words of a phrase
@@ -161,12 +169,37 @@ def _line(section: str, words: Sequence[Read]) -> Iterator[str]:
         return
     if section in ("frontend", "backend") and texts[0] in ("bind", "server"):
         head, options = (2, BIND) if texts[0] == "bind" else (3, SERVER)
+        if not all(_PLACE.fullmatch(word.text) and not word.quoted for word in words[1:head]):
+            yield "has no address and name as we write them"
         yield from _options(words[head:], options)
+    else:
+        yield from _places(words)
     for word in words:
         yield from _calls(word)
     for before, word in itertools.pairwise(words):
         if before.text in _FILED and not before.quoted and not _FILE.fullmatch(word.text) and word.text != _SYSTEM_CA:
             yield "names a file that is none of the bundle's"
+
+
+def _places(words: Sequence[Read]) -> Iterator[str]:
+    """Whether every word is one of the grammar or a value of ours; text of any kind stands only behind what takes text."""
+    for at, word in enumerate(words):
+        before, further = words[at - 1].text if at else "", words[at - 2].text if at > 1 else ""
+        if before in _TEXT_FOLLOWS or further in _NAMED_FOLLOWS:
+            continue
+        if before in _NAMED_FOLLOWS and _NAME.fullmatch(word.text):
+            continue
+        if word.quoted or not (word.text in WORDS or _VALUE.fullmatch(word.text) or _expression(word.text)):
+            yield "has a word that is not known"
+            return
+
+
+def _expression(text: str) -> bool:
+    """A sample expression whose fetch and converters are all known, or words joined by a comma or a colon."""
+    if all(part in WORDS for part in re.split("[,:]", text)):
+        return True
+    calls = _CALL.findall(text)
+    return ",".join(f"{name}{arguments}" for name, arguments in calls) == text and all(name in CALLS for name, _ in calls)
 
 
 def _options(words: Sequence[Read], known: Mapping[str, int]) -> Iterator[str]:
