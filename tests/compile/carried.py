@@ -171,7 +171,7 @@ def _read(data: bytes) -> Answer:
     head, _, rest = data.partition(b"\r\n\r\n")
     first, *fields = head.decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
-    if headers.get("content-type") != "application/json" or not rest:
+    if headers.get("content-type") != "application/json" or "content-encoding" in headers or not rest:
         return Answer(int(first.split(" ")[1]), headers, None, {})
     said = json.loads(rest)
     got: dict[str, list[str]] = {}

@@ -94,6 +94,18 @@ def test_members_are_told_of_the_client_and_never_by_the_client(tmp_path: Path) 
         assert not {"x-ssl-client-dn", "x-ssl-client-verify"} & kept.keys()
 
 
+def test_what_a_client_wants_compressed_is_and_nothing_else(tmp_path: Path) -> None:
+    listen, member = free_ports(2)
+    text = application(
+        f'      web: {{protocol: http, listen: "127.0.0.1:{listen}", rules: [{{pool: web}}]}}', f'      web: ["127.0.0.1:{member}"]'
+    )
+    asked = ["GET / HTTP/1.1", "Host: x"]
+    with members([member], tmp_path / "origin"), serving(compiled(text), tmp_path / "front"):
+        assert "content-encoding" not in request(listen, asked).headers
+        packed = request(listen, [*asked, "Accept-Encoding: gzip"])
+        assert (packed.status, packed.headers["content-encoding"], packed.headers["vary"]) == (200, "gzip", "Accept-Encoding")
+
+
 def test_what_is_too_much_is_refused_in_plain_words(tmp_path: Path) -> None:
     listen, tcp, member = free_ports(3)
     text = application(

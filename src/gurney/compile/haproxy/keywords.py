@@ -30,7 +30,7 @@ tune.h2.fe.max-concurrent-streams"""
 _DEFAULTS = """
 mode http;mode tcp;log ring@logs;log-format;unique-id-format;option dontlognull;option abortonclose;option redispatch;retries;
 option http-restrict-req-hdr-names reject;option idle-close-on-response;retry-on conn-failure;http-reuse safe;
-option forwardfor;option forwarded proto host for;
+option forwardfor;option forwarded proto host for;compression algo gzip;compression type;
 option clitcpka;clitcpka-idle;clitcpka-intvl;clitcpka-cnt;option srvtcpka;srvtcpka-idle;srvtcpka-intvl;srvtcpka-cnt;
 timeout client;timeout server;timeout connect;timeout queue;timeout http-request;timeout http-keep-alive;timeout tunnel;
 timeout client-fin;timeout server-fin;timeout check;load-server-state-from-file global"""
@@ -80,7 +80,8 @@ ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM
 TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256 X25519 P-256 P-384
 leastconn roundrobin random(2) hash uri insert indirect nocache httponly secure maxidle maxlife consistent
 proto host for h2 http/1.1 required optional layer4 mark-down last,libc,none /etc/ssl/certs/ca-certificates.crt
-ver HTTP/1.1 hdr content-type text/plain string file code GET HEAD POST PUT PATCH 2.0 true rfc2253 _panic . /
+ver HTTP/1.1 hdr content-type text/html text/plain text/css text/javascript application/javascript application/json application/xml
+image/svg+xml string file code GET HEAD POST PUT PATCH 2.0 true rfc2253 _panic . /
 txn.host txn.path txn.site txn.service txn.rule txn.pool txn.usable txn.need txn.trusted
 set-var(txn.host) set-var(txn.path) set-var(txn.site) set-var(txn.service) set-var(txn.rule) set-var(txn.pool) set-var(txn.usable)
 set-var(txn.need) set-var(txn.trusted)

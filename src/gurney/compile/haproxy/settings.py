@@ -18,6 +18,7 @@ _CIPHERS = Listed(
 )
 _SUITES = Listed(words("TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256"), ":")
 _CURVES = Listed(words("X25519 P-256 P-384"), ":")
+COMPRESSED = words("text/html text/plain text/css text/javascript application/javascript application/json application/xml image/svg+xml")
 LOGS = {"http": keywords.HTTP_LOG, "tcp": keywords.TCP_LOG}
 
 
@@ -78,6 +79,8 @@ def defaults(protocol: str) -> Section:
         said("option idle-close-on-response"),
         said("retry-on conn-failure empty-response"),
         said("http-reuse safe"),
+        said("compression algo gzip"),  # http.md §2: for clients that ask; what a member has encoded stays as it is
+        said("compression type", *COMPRESSED),
         said("option forwardfor"),
         said("option forwarded proto host for"),
         said("unique-id-format", LogFields(keywords.REQUEST_ID)),
