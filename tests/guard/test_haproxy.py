@@ -207,6 +207,37 @@ def test_masters_and_guard_die_and_a_stopped_worker_is_no_master(proxy: Proxy) -
     assert proxy.served() not in (0, worker)
 
 
+def test_after_a_boot_the_guard_starts_it_and_needs_nobody(proxy: Proxy) -> None:
+    """The files a dead machine leaves behind, its sockets among them, are in nobody's way."""
+    master, worker = proxy.run()["pid"], proxy.served()
+    proxy.house.kill_guard()
+    for pid in (master, worker):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    wait(lambda: not proxy.everyone(), "the end of all")
+    path = proxy.house.state / "guard.json"
+    body = json.loads(path.read_text())
+    path.write_text(json.dumps({**body, "boot": "another"}))
+    assert (proxy.folder / "run" / "master.sock").exists()
+    proxy.house.start()
+    assert proxy.served() not in (0, worker) and "Success=1" in wait(proxy.reload, "a reload")
+    assert (proxy.process()["adopted"], proxy.process()["state"]) == (False, "running")
+
+
+def test_another_place_of_the_program_waits_for_its_next_start(proxy: Proxy) -> None:
+    master = proxy.run()["pid"]
+    proxy.served()
+    elsewhere = proxy.folder / "haproxy"
+    elsewhere.symlink_to(BINARY)
+    proxy.argv[0] = str(elsewhere)
+    assert proxy.run()["started"] is False and proxy.process()["pid"] == master
+    os.kill(master, signal.SIGKILL)
+    wait(lambda: proxy.process()["restarts"] == 1 and proxy.serves(), "its restart")
+    assert Path(f"/proc/{proxy.process()['pid']}/cmdline").read_bytes().split(b"\0")[0].decode() == str(elsewhere)
+    said = proxy.run(environment={"OPENSSL_CONF": "/dev/null", "LANG": "C"})  # but what it is made of is worth a restart
+    assert proxy.served() and said["pid"] != master
+
+
 def test_a_soft_stop_lets_a_request_end_and_a_hurried_one_does_not(proxy: Proxy) -> None:
     proxy.run()
     proxy.served()

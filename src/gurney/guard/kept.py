@@ -36,6 +36,7 @@ LEFT_OVER_PAUSE, LEFT_OVER_AGAIN = 0.005, 0.2
 """Seconds between looks whether what a dead process left behind is gone, doubling from one to the other."""
 SOFT_SHARE, SOFT_LAST = 0.25, 2.0
 """A soft stop becomes SIGTERM for the last quarter of its time, at most these seconds."""
+SOFT_AGAIN = 0.5
 
 Waiter = Callable[[], None]
 
@@ -262,11 +263,18 @@ class Kept:
             return
         self._cancel_kill()
         first = signal.Signals[self.intent.terms.stop_signal]
-        if first != signal.SIGTERM:
-            hurry = within - min(within * SOFT_SHARE, SOFT_LAST)
-            self._soft_timer = self._loop.after(hurry, lambda: self._signal(signal.SIGTERM))
         self._kill_timer = self._loop.after(within, lambda: self._signal(signal.SIGKILL))
-        self._signal(first)
+        if first == signal.SIGTERM:
+            self._signal(first)
+        else:
+            self._soften(first, within - min(within * SOFT_SHARE, SOFT_LAST))
+
+    def _soften(self, number: signal.Signals, left: float) -> None:
+        """A soft stop, said again and again: HAProxy's master loses signals between its start and executing itself anew (seen on 2.8)."""
+        self._signal(number if left > 0 else signal.SIGTERM)
+        if left > 0:
+            pause = min(SOFT_AGAIN, left)
+            self._soft_timer = self._loop.after(pause, lambda: self._soften(number, left - pause))
 
     def _signal(self, number: signal.Signals) -> None:
         if self.child is not None:
@@ -372,8 +380,13 @@ class Kept:
 
 
 def _made_of(intent: Intent) -> tuple[object, ...]:
-    """What a running process cannot be given: with another one of these it is started anew."""
-    return intent.argv, intent.folder, replace(intent.terms, stop_signal="SIGTERM")
+    """What a running process cannot be given: with another one of these it is started anew.
+
+    One that binds its listeners itself refuses connections meanwhile, so another place of the same program (a HAProxy of the system
+    instead of the wheel's) waits for its next start.
+    """
+    argv = intent.argv[1:] if intent.terms.binds else intent.argv
+    return argv, intent.folder, replace(intent.terms, stop_signal="SIGTERM")
 
 
 def _socket(fd: int) -> socket.socket | None:
