@@ -41,7 +41,8 @@ live: setup peers ## real programs on loopback, each test with its counts: make 
 golden: setup ## documents against the exact engine files and the exact diagnostics
 	@$(PYTEST) -q tests/golden tests/refused
 
-bench: setup peers ## Gurney beside HAProxy in one run, as a ratio: make bench ONLY=dicom | http
+bench: setup ## Gurney beside HAProxy in one run, as a ratio: make bench ONLY=dicom | http
+	@tools/peers bench
 	@$(PYTHON_BIN) -m bench $(ONLY)
 
 docs: setup ## docs/reference from the code, then every test of the documentation

@@ -151,7 +151,7 @@ def gurney(folder: Path, port: int, sink: int) -> Standing:
         until(lambda: process.poll() is not None or "\nready" in "\n" + log.read_text(), 40, "gurney up prints ready")
         if process.poll() is not None:
             raise RuntimeError(f"gurney up: {log.read_text()[-2000:]}")
-        path.pids = [pid for pid in _processes() if f"-m gurney route --dir {state}" in _argv(pid)]
+        path.pids = [pid for pid in processes() if f"-m gurney route --dir {state}" in argv_of(pid)]
     except RuntimeError:
         path.close()
         raise
@@ -192,11 +192,13 @@ PATHS: dict[str, Callable[[Path, int, int], Standing]] = {
 }
 
 
-def _processes() -> list[int]:
+def processes() -> list[int]:
+    """Every process there is."""
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
 
 
-def _argv(pid: int) -> str:
+def argv_of(pid: int) -> str:
+    """The command line of a process, \"\" when it is gone."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
     except OSError:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from bench.dicom.paths import Standing, haproxy_binary, listens, start, until
+from bench.dicom.paths import Standing, argv_of, haproxy_binary, listens, processes, start, until
 
 BODY = 1024
 SUITES = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
@@ -182,7 +182,15 @@ def nginx(folder: Path, clear: int, tls: int, sink: int) -> Standing:
     process = start([program, "-p", str(folder), "-c", str(config), "-e", str(folder / "nginx.log")], folder, "nginx")
     path = Standing("nginx", clear, [process.pid], [process])
     _wait(path, folder / "nginx.log")
+    path.pids = [pid for pid in processes() if pid == process.pid or _parent(pid) == process.pid]
     return path
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
 
 
 def gurney(folder: Path, clear: int, tls: int, sink: int) -> Standing:
@@ -201,6 +209,7 @@ def gurney(folder: Path, clear: int, tls: int, sink: int) -> Standing:
         until(lambda: process.poll() is not None or "\nready" in "\n" + log.read_text(), 40, "gurney up prints ready")
         if process.poll() is not None:
             raise RuntimeError(f"gurney up: {log.read_text()[-2000:]}")
+        path.pids = [pid for pid in processes() if f"{state}/apps/web/haproxy" in argv_of(pid)]
     except RuntimeError:
         path.close()
         raise

@@ -40,12 +40,16 @@ def head(rounds: int) -> list[str]:
 def table(results: list[Result]) -> list[str]:
     """Requests a second with p99 by path; then the ratios."""
     paths = list(results[0].rounds)
-    lines = [f"| requests/s; p99 ms | {' | '.join(paths)} |", "|---" * (len(paths) + 1) + "|"]
+    lines = [f"| requests/s; p99 ms; µs CPU a request | {' | '.join(paths)} |", "|---" * (len(paths) + 1) + "|"]
     for r in results:
-        lines.append(f"| {r.cell.title} | " + " | ".join(f"{r.median(p):.0f}; {r.median(p, lambda f: f.p99_ms):.1f}" for p in paths) + " |")
+        words = [f"{r.median(p):.0f}; {r.median(p, lambda f: f.p99_ms):.1f}; {r.median(p, lambda f: f.cpu_us):.0f}" for p in paths]
+        lines.append(f"| {r.cell.title} | {' | '.join(words)} |")
     others = [p for p in paths if p != "gurney"]
-    lines += ["", f"| gurney ÷ | {' | '.join(others)} |", "|---" * (len(others) + 1) + "|"]
-    return lines + [f"| {r.cell.title} | " + " | ".join(f"{r.ratio('gurney', p):.3f}" for p in others) + " |" for r in results]
+    lines += ["", f"| gurney ÷ | {' | '.join(others)} | CPU a request, by hand ÷ gurney |", "|---" * (len(others) + 2) + "|"]
+    for r in results:
+        ratios = [f"{r.ratio('gurney', p):.3f}" for p in others]
+        lines.append(f"| {r.cell.title} | {' | '.join(ratios)} | {r.cpu_ratio('gurney', 'by-hand'):.3f} |")
+    return lines
 
 
 def faults(results: list[Result]) -> list[str]:

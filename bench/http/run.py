@@ -8,11 +8,11 @@ import shutil
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.dicom.paths import Standing
+from bench.dicom.paths import Standing, cpu_seconds
 from bench.http.paths import PATHS, certificate, installed, sink
 from bench.ports import free_ports
 
@@ -48,9 +48,10 @@ CELLS = tuple(Cell(tls, close) for tls in (False, True) for close in (False, Tru
 
 @dataclass(frozen=True)
 class Figure:
-    """Requests a second, latency in milliseconds, errors the generator saw."""
+    """Requests a second, latency in milliseconds, errors the generator saw; `cpu_us` of the path's processes a request."""
 
     rate: float
+    cpu_us: float
     p50_ms: float
     p99_ms: float
     bad: int
@@ -70,25 +71,32 @@ class Result:
         """The median of the ratios of neighbours in time."""
         return statistics.median(a.rate / b.rate for a, b in zip(self.rounds[path], self.rounds[to], strict=True))
 
+    def cpu_ratio(self, path: str, to: str) -> float:
+        """The same of processor time a request, `to` ÷ `path`: what else the machine does matters less to it."""
+        return statistics.median(b.cpu_us / a.cpu_us for a, b in zip(self.rounds[path], self.rounds[to], strict=True))
 
-def generate(folder: Path, port: int, cell: Cell, tls: bool, seconds: int = SECONDS) -> Figure:
-    """wrk with 64 connections on one thread. Raises Void when it says nothing usable."""
+
+def generate(folder: Path, port: int, cell: Cell, tls: bool, pids: Sequence[int], seconds: float = SECONDS) -> Figure:
+    """wrk with 64 connections on one thread; `pids` carry the bytes. Raises Void when it says nothing usable."""
     program = shutil.which("wrk")
     if program is None:
         raise Void("wrk is not installed")
     script = folder / "say.lua"
     script.write_text(SCRIPT)
-    argv = [program, "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(script)]
+    argv = [program, "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "--latency", "-s", str(script)]
     argv += ["-H", "Connection: close"] if cell.close else []
     argv.append(f"http{'s' if tls else ''}://127.0.0.1:{port}/")
+    before = cpu_seconds(pids)
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60 + seconds)
+    cpu = cpu_seconds(pids) - before
     found = re.search(r"^\{.*\}$", done.stdout, re.M)
     if found is None:
         raise Void(done.stderr or done.stdout)
     said = json.loads(found[0])
     if not said["requests"]:
         raise Void("no request was served")
-    return Figure(said["requests"] / (said["us"] / 1e6), said["p50"] / 1000, said["p99"] / 1000, said["bad"])
+    rate = said["requests"] / (said["us"] / 1e6)
+    return Figure(rate, cpu / said["requests"] * 1e6, said["p50"] / 1000, said["p99"] / 1000, said["bad"])
 
 
 def run(rounds: int, say: Callable[[str], None], cells: tuple[Cell, ...] = CELLS) -> list[Result]:
@@ -103,8 +111,9 @@ def run(rounds: int, say: Callable[[str], None], cells: tuple[Cell, ...] = CELLS
     try:
         for i, name in enumerate(names):
             standing[name] = PATHS[name](folder, ports[2 * i], ports[2 * i + 1], sink_port)
-        where: Mapping[str, tuple[int, int]] = {n: (ports[2 * i], ports[2 * i + 1]) for i, n in enumerate(names)}
-        return [_cell(folder, cell, where, sink_port, rounds, say) for cell in cells]
+        where = {n: (ports[2 * i], ports[2 * i + 1]) for i, n in enumerate(names)}
+        pids = {n: p.pids for n, p in standing.items()} | {"direct": origin.pids}
+        return [_cell(folder, cell, where, sink_port, pids, rounds, say) for cell in cells]
     finally:
         for path in standing.values():
             path.close()
@@ -113,18 +122,25 @@ def run(rounds: int, say: Callable[[str], None], cells: tuple[Cell, ...] = CELLS
 
 
 def _cell(
-    folder: Path, cell: Cell, where: Mapping[str, tuple[int, int]], sink_port: int, rounds: int, say: Callable[[str], None]
+    folder: Path,
+    cell: Cell,
+    where: Mapping[str, tuple[int, int]],
+    sink_port: int,
+    pids: Mapping[str, Sequence[int]],
+    rounds: int,
+    say: Callable[[str], None],
 ) -> Result:
     names = ["direct", *where]
     result = Result(cell, {n: [] for n in names})
     for name in where:  # warm: what a first request pays is not measured
-        generate(folder, where[name][cell.tls], cell, cell.tls, 1)
+        generate(folder, where[name][cell.tls], cell, cell.tls, pids[name], 1)
     for r in range(rounds):
         turn = r % len(where)
         order = ["direct", *list(where)[turn:], *list(where)[:turn]]
         for name in order:
             port = sink_port if name == "direct" else where[name][cell.tls]
-            figure = generate(folder, port, cell, cell.tls and name != "direct")
+            figure = generate(folder, port, cell, cell.tls and name != "direct", pids[name])
             result.rounds[name].append(figure)
-            say(f"{cell.title}, round {r + 1}, {name}: {figure.rate:.0f} requests/s, p99 {figure.p99_ms:.1f} ms, errors {figure.bad}")
+            words = f"{figure.rate:.0f} requests/s, {figure.cpu_us:.0f} µs CPU each, p99 {figure.p99_ms:.1f} ms, errors {figure.bad}"
+            say(f"{cell.title}, round {r + 1}, {name}: {words}")
     return result

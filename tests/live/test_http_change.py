@@ -37,7 +37,7 @@ def each_second(times: int) -> Iterator[int]:
         yield i
 
 
-@pytest.mark.timeout(7200 if CHAOS else 240)
+@pytest.mark.timeout(7200 if CHAOS else 400)
 def test_reliability_a1_reload_under_load_loses_no_connection(room: Room) -> None:
     """64 connections with `Connection: close` and 16 that are kept, at most one reload a second, each a real change of rules."""
     site = room.website("a", "b")
@@ -62,7 +62,7 @@ def test_reliability_a1_reload_under_load_loses_no_connection(room: Room) -> Non
     assert requests > 100 * reloads
 
 
-@pytest.mark.timeout(3600 if CHAOS else 240)
+@pytest.mark.timeout(3600 if CHAOS else 400)
 def test_reliability_a2_reload_breaks_no_session(room: Room) -> None:
     """50 upgraded connections and 50 TCP sessions, busy all the time over changes of every kind: none breaks."""
     site, line = room.website("a", "b"), room.website("t", "u", kind="tcp")
@@ -201,7 +201,7 @@ def both(i: int, ports: dict[str, int], web: dict[str, int], archives: dict[str,
     return head + dicom.split("applications:\n", 1)[1]
 
 
-@pytest.mark.timeout(3600 if CHAOS else 240)
+@pytest.mark.timeout(3600 if CHAOS else 400)
 def test_http_15_applies_under_http_and_dicom_load(room: Room) -> None:
     """25 applies with real changes to both applications under both loads: no request fails, no association breaks."""
     site = room.website("a", "b", "c")
@@ -215,7 +215,7 @@ def test_http_15_applies_under_http_and_dicom_load(room: Room) -> None:
     dicom = DicomLoad(ports["dicom"], 3, per_study=10)
     load.runs(100)
     until(lambda: len(dicom.acked) > 10, 20, "both loads run")
-    applies, failed = count(8, 75, asked=25), []
+    applies, failed = count(5, 75, asked=25), []
     for i in range(1, applies + 1):
         done = g.apply(both(i, ports, site.ports(), found))
         failed += [] if done.returncode == 0 else [done.stdout + done.stderr]

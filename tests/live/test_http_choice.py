@@ -51,7 +51,7 @@ def slug(balance: str) -> str:
     return balance.replace(":", "-").lower()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_http_16_shares_of_every_balance(room: Room) -> None:
     """Seven services with a pool each of the same four members with weights 100, 100, 50, 150."""
     site = room.website(*FOUR)
@@ -86,7 +86,7 @@ def failover_goes_on(g: Gurney, port: int) -> None:
     assert g.verb("enable", "web/failover/a").returncode == 0
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_http_16_few_keys_move_when_one_of_ten_leaves(room: Room) -> None:
     """source, uri, header: of the keys at most 12 % change their member when one of ten is taken from the document."""
     names = [f"m{i}" for i in range(10)]
@@ -119,7 +119,7 @@ def cookie_of(answer: Answer) -> str:
     return value
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_http_16_persist_keeps_clients_and_lets_go_of_a_failed_member(room: Room) -> None:
     """By cookie and by source: known clients stay, also with a draining member; a failed member's clients move and lose nothing."""
     sites = {n: room.website(n) for n in FOUR}
@@ -174,7 +174,7 @@ def operational(g: Gurney, pool_name: str, member: str) -> str:
 PAGE = "<!doctype html><title>closed</title><p>the portal rests</p>\n"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_http_16_fallback_page_and_panic(room: Room) -> None:
     """All down: a further pool, or a page with 503. `panic`: with fewer than that usable all are used, also those that checks call down."""
     sites = {n: room.website(n) for n in FOUR}
@@ -223,7 +223,7 @@ def test_http_16_fallback_page_and_panic(room: Room) -> None:
     assert back["spare"] == 0
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_http_16_max_in_flight_and_the_queue(room: Room) -> None:
     """A member for two at a time: it never has a third, the others wait in the queue; beyond `most` or `wait` the answer is 503."""
     site = room.website("a", mode="slow", seconds=0.1, only="/x")

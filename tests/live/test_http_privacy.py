@@ -10,6 +10,7 @@ import pytest
 
 from tests.live.conftest import Room
 from tests.live.harness.counts import count, say
+from tests.live.harness.gurney import Gurney
 from tests.live.harness.http.client import Client, Ended
 from tests.live.harness.http.documents import application, document, pool, service
 from tests.live.harness.http.engine import Engine
@@ -48,25 +49,9 @@ def everything(folder: Path, state: Path) -> dict[str, str]:
     }
 
 
-@pytest.mark.timeout(120)
-def test_http_18_no_planted_word_is_kept_or_shown(room: Room) -> None:
-    """Sought in files, logs, HAProxy's ring of events, status, metrics, argv, `show errors` beside (which keeps raw requests, 0600)."""
-    site = room.website("a")
-    port, tcp = room.port(), room.port()
-    rules = ["{match: {path: /gone/*}, pool: gone}", "{match: {method: POST}, pool: servers}", "{pool: servers}"]
-    services = [
-        service("site", port, hosts="[h.test, '*.test']", rules=rules, limits="{body: 10KiB}"),
-        service("line", tcp, protocol="tcp", rules=["{pool: line}"]),
-    ]
-    line = room.website("t", kind="tcp")
-    pools = [
-        pool("servers", site.ports()),
-        pool("gone", {"g": room.port()}),
-        pool("line", line.ports(), check="{kind: tcp, interval: 500ms}"),
-    ]
-    g = room.gurney(document(application("web", services, pools)))
-    engine = Engine(g.state)
-    rounds, sent = count(10, 200), 0
+def carried(port: int, tcp: int, rounds: int) -> int:
+    """Sends all of it, whatever is answered; how many requests."""
+    sent = 0
     for i in range(rounds):
         for data in requests(i):
             try:
@@ -79,35 +64,47 @@ def test_http_18_no_planted_word_is_kept_or_shown(room: Room) -> None:
         with Client(tcp) as c:
             c.send(f"CANARYline{i:05}\n".encode())
             c.sock.recv(100)
-    places = everything(room.folder, g.state)
-    logs = engine.admin("show events")
-    for sink in [x.split()[0].strip("# :") for x in logs.splitlines() if x.strip() and not x.startswith("Supported")]:
+    return sent
+
+
+def shown(g: Gurney, engine: Engine) -> dict[str, str]:
+    """What is shown while it runs: rings of events, statistics, tables, status, command lines."""
+    places = {"argv": "\n".join(argv for _, argv in running(str(g.state)))}
+    sinks = engine.admin("show events")
+    for sink in [x.split()[0].strip("# :") for x in sinks.splitlines() if x.strip() and not x.startswith("Supported")]:
         places[f"events {sink}"] = engine.admin(f"show events {sink}")
-    places["argv"] = "\n".join(argv for _, argv in running(str(g.state)))
     places["stat"] = engine.admin("show stat typed") + engine.admin("show info") + engine.admin("show table")
     places["status"] = json.dumps(g.status()) + g.verb("status").stdout
+    return places
+
+
+@pytest.mark.timeout(300)
+def test_http_18_no_planted_word_is_kept_or_shown(room: Room) -> None:
+    """Sought in files, logs, HAProxy's ring of events, status, metrics, argv, `show errors` beside (which keeps raw requests, 0600)."""
+    site, line = room.website("a"), room.website("t", kind="tcp")
+    port, tcp = room.port(), room.port()
+    rules = ["{match: {path: /gone/*}, pool: gone}", "{match: {method: POST}, pool: servers}", "{pool: servers}"]
+    services = [
+        service("site", port, hosts="[h.test, '*.test']", rules=rules, limits="{body: 10KiB}"),
+        service("line", tcp, protocol="tcp", rules=["{pool: line}"]),
+    ]
+    check = "{kind: tcp, interval: 500ms}"
+    pools = [pool("servers", site.ports()), pool("gone", {"g": room.port()}), pool("line", line.ports(), check=check)]
+    g = room.gurney(document(application("web", services, pools)))
+    engine = Engine(g.state)
+    rounds = count(10, 200)
+    sent = carried(port, tcp, rounds)
+    places = {**everything(room.folder, g.state), **shown(g, engine)}
     hits = {name: text.lower().count("canary") for name, text in places.items() if "canary" in text.lower()}
     events = sum(text.count("\n") for name, text in places.items() if name.startswith("events"))
-    raw = engine.admin("show errors").lower().count("canary")
     modes = {oct(p.stat().st_mode & 0o777) for p in (engine.folder / "run").glob("*.sock")}
-    say(
-        "http-18",
-        requests=sent,
-        planted=sent * 7,
-        places=len(places),
-        logged_lines=events,
-        hits=sum(hits.values()),
-        raw_in_show_errors=raw,
-        socket_modes=",".join(modes),
-    )
+    raw = engine.admin("show errors").lower().count("canary")
+    figures = {"logged_lines": events, "hits": sum(hits.values()), "raw_in_show_errors": raw, "socket_modes": ",".join(modes)}
+    say("http-18", requests=sent, planted=sent * 7, places=len(places), **figures)
     assert hits == {}
     assert modes == {"0o600"}
     assert events > rounds, "the ring of events holds the requests, or nothing was looked at"
-    assert seen_by_the_member(site.counts("a")["requests"], rounds)
-
-
-def seen_by_the_member(got: int, rounds: int) -> bool:
-    return got >= 2 * rounds
+    assert site.counts("a")["requests"] >= 2 * rounds, "the member got them"
 
 
 def test_http_18_environments_hold_nothing(room: Room) -> None:

@@ -103,7 +103,7 @@ def diagnosed(text: str, line: int | None) -> bool:
     return bool(lines) and (line is None or line in {int(m[1]) for m in lines})
 
 
-@pytest.mark.timeout(3600 if CHAOS else 600 if ASKED else 150)
+@pytest.mark.timeout(3600 if CHAOS else 600 if ASKED else 300)
 def test_reliability_a4_http_bad_documents_never_serve(room: Room) -> None:
     """Invalid and impossible documents under load: exact diagnostics or a condition; generation and processes stay; no request fails."""
     site, ca = room.website("a", "b"), Authority(room.folder)
@@ -165,7 +165,7 @@ POINTS = ("config.rendered", "config.validated", "config.renamed", "config.reloa
 BY_RUNTIME = ("config.renamed", "runtime.said", "config.confirmed")  # of a change that needs no reload
 
 
-@pytest.mark.timeout(900 if ASKED else 150)
+@pytest.mark.timeout(900 if ASKED else 300)
 def test_reliability_a4_http_killed_while_applying(room: Room) -> None:
     """SIGKILL of the control process at each point of an apply, then `up`: no request fails; what is shown is served, old or new."""
     site = room.website("a", "b")
@@ -174,7 +174,8 @@ def test_reliability_a4_http_killed_while_applying(room: Room) -> None:
     engine = Engine(g.state)
     load = room.load(Group("close", port, connections=8, close=True, pause=0.01), Group("kept", port, connections=8, pause=0.01))
     load.runs(50)
-    points = [(p, True) for p in POINTS] * count(1, 3, asked=3) + [(p, False) for p in BY_RUNTIME] * count(1, 3, asked=3)
+    by_runtime = BY_RUNTIME if ASKED else BY_RUNTIME[1:2]
+    points = [(p, True) for p in POINTS] * count(1, 3, asked=3) + [(p, False) for p in by_runtime] * count(1, 3, asked=3)
     unequal: list[str] = []
     died = 0
     for i, (point, reload) in enumerate(points):

@@ -38,7 +38,7 @@ def ciphers(words: Sequence[str]) -> list[str]:
     return done.stdout.strip().split(":")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_http_13_protocols_and_suites_are_the_profile(room: Room) -> None:
     """Every protocol and every suite that openssl knows is tried: what is accepted is the list."""
     needs("openssl")
@@ -75,7 +75,7 @@ def handshake(port: int, context: ssl.SSLContext) -> str:
         return "refused"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_http_13_client_certificates(room: Room) -> None:
     """Required: none, of another authority, expired, revoked are refused and reach no member; a good one is served."""
     site, ca, other = room.website("a"), Authority(room.folder), Authority(room.folder, "other")
@@ -103,7 +103,7 @@ def test_http_13_client_certificates(room: Room) -> None:
     assert (optional, reached) == ({"none": "served", "good": "served", "wrong": "refused", "revoked": "refused"}, 1)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_http_13_a_certificate_is_swapped_under_connections(room: Room) -> None:
     """A new certificate under standing connections: none drops, new handshakes show it, no process starts; `undo` without the old file."""
     site, ca = room.website("a"), Authority(room.folder)
@@ -164,7 +164,7 @@ def resumed(g: object, port: int, sha: str) -> None:
     assert shown(port) == sha
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_http_13_re_encryption_verifies(room: Room) -> None:
     """A member with the right name and authority is used; wrong name, wrong authority, expired are not, whatever their check would say."""
     ca, other = Authority(room.folder), Authority(room.folder, "other")
@@ -203,7 +203,7 @@ def members(g: object, name: str) -> list[dict[str, str]]:
     return list(g.status()["applications"]["web"]["pools"][name]["members"].values())
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_http_13_hosts_by_sni_and_the_plain_redirect(room: Room) -> None:
     """Several certificates on one listener by SNI, a TCP service by SNI, 308 from the plain port."""
     site, line = room.website("a", "b"), room.website("t", "u", kind="tcp")

@@ -37,7 +37,7 @@ CASES: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_http_rules_by_every_fact(room: Room) -> None:
     """Every fact; several services on one listener by host and base; nobody's host is refused; `explain` says the same."""
     names = ("writes", "reads", "bulk", "images", "inside", "rest", "other", "deep")
@@ -75,7 +75,7 @@ def header(seen: dict[str, Any], name: str) -> list[str]:
     return [v for n, v in seen["headers"] if n.lower() == name]
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_http_forwarded_headers_are_true(room: Room) -> None:
     """What a client says of itself is dropped unless its network is trusted; what is said then is true."""
     site = room.website("a")
@@ -99,7 +99,7 @@ def test_http_forwarded_headers_are_true(room: Room) -> None:
     assert "6.6.6.6" in ",".join(header(cases["trusted"], "x-forwarded-for"))
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_http_proxy_protocol_in_and_out(room: Room) -> None:
     """v1 and v2 from a network that may, refused from one that does not begin with it; v1 and v2 towards members, HTTP and TCP."""
     plain = room.website("plain")
@@ -147,7 +147,7 @@ def refused(port: int, first: bytes, source: str) -> bool:
         return True
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_http_limits_networks_and_parsing(room: Room) -> None:
     """accept_from, the body limit, header time-out, hostile framing: refused here, nothing of it reaches a member."""
     site = room.website("a")
