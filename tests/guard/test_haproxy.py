@@ -73,12 +73,16 @@ class Proxy:
         return wait(self.serves, "an answer of HAProxy")
 
     def reload(self) -> str:
-        """As an engine does it: one command to the master, which answers when the new worker serves; "" while it cannot be asked."""
+        """The master answers when the new worker serves; "" while it cannot be asked."""
+        return self.tell("reload")
+
+    def tell(self, command: str) -> str:
+        """As an engine does it: one command to the master; "" while it cannot be asked, as in the first moments of its life."""
         said = b""
         with socket.socket(socket.AF_UNIX) as sock, contextlib.suppress(OSError):
             sock.settimeout(BOUND)
             sock.connect(f"/proc/self/fd/{self.run_fd}/master.sock")
-            sock.sendall(b"reload\n")
+            sock.sendall(command.encode() + b"\n")
             sock.shutdown(socket.SHUT_WR)
             while piece := sock.recv(65536):
                 said += piece
@@ -255,10 +259,11 @@ def test_a_soft_stop_lets_a_request_end_and_a_hurried_one_does_not(proxy: Proxy)
     assert stopped == [{"ok": True, "stopped": True, "exit": "exit 0"}]
     proxy.run()
     proxy.served()
+    wait(lambda: proxy.tell("show proc"), "a master that hears")
     with socket.create_connection(("127.0.0.1", proxy.port), BOUND) as held:
         held.sendall(UNFINISHED)
         proxy.served()
-        said = proxy.house.guard.stop(NAME, 0.8)
+        said = proxy.house.guard.stop(NAME, 4)
     assert said["exit"] in ("exit 143", "exit 0"), said  # by SIGTERM near the end; SIGKILL was not needed
     assert not proxy.everyone()
 
