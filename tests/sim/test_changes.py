@@ -76,7 +76,12 @@ def test_the_next_control_process_arrives_from_every_cut(log: Log) -> None:
 
 
 def _seen(change: Change, node: Node) -> dict[Key, Process]:
-    return {key: replace(change.contents[kept.content], listeners=kept.bound) for key, kept in node.running.items()}
+    """What HAProxy let go of by a run-time word nobody remembers: it is taken to listen on all of what it serves."""
+    found: dict[Key, Process] = {}
+    for key, kept in node.running.items():
+        process = change.contents[kept.content]
+        found[key] = process if process.listeners_by_load else replace(process, listeners=kept.bound)
+    return found
 
 
 def _reversed_pairs(steps: tuple[Step, ...]) -> list[tuple[Step, ...]]:
