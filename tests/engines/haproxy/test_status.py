@@ -99,6 +99,16 @@ def test_totals_go_on_over_workers_and_over_a_server_that_begins_anew() -> None:
     assert [at("3", 2), at("3", 5)] == [118, 121], "deleted and added again in the same worker"
 
 
+def test_counters_of_members_that_are_gone_do_not_pile_up() -> None:
+    totals, requests = Totals(), Counters("req_tot", "stot")
+    row = Row(*("" for _ in Row._fields))._replace(pxname="be", req_tot="1")
+    for look in range(3000):
+        totals.begin(("1", "1"))
+        assert totals.of(row._replace(svname="stays"), requests)[0] == 1
+        totals.of(row._replace(svname=f"s{look}"), requests)
+    assert len(totals._sums) < 1010
+
+
 def test_bytes_per_second() -> None:
     flows = Flows()
 

@@ -17,6 +17,8 @@ from gurney.engines.haproxy import servers, spoken
 from gurney.engines.haproxy.running import Row, Running, whole
 from gurney.telemetry.rates import Rate
 
+_SPARE = 1000  # counters of what is gone that are kept: it may come back
+
 
 class Totals:
     """Counters that go on when a worker begins anew. One object an application."""
@@ -26,6 +28,7 @@ class Totals:
         self._seen: dict[tuple[str, str], tuple[str, ...]] = {}  # proxy and server → counters as told last
         self._base: dict[tuple[str, str], tuple[int, ...]] = {}  # what was counted before those
         self._sums: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._looked: set[tuple[str, str]] = set()  # of the look that is under way
 
     def begin(self, worker: tuple[str, str]) -> None:
         """What follows is told by this worker: when it is another one, what was counted before is kept."""
@@ -33,10 +36,16 @@ class Totals:
             self._base |= self._sums
             self._seen.clear()
         self._worker = worker
+        if len(self._sums) > 2 * len(self._looked) + _SPARE:  # members that are long gone: nothing grows without a bound
+            for kept in (self._seen, self._base, self._sums):
+                for key in kept.keys() - self._looked:
+                    del kept[key]
+        self._looked.clear()
 
     def of(self, row: Row, counters: Counters) -> tuple[int, ...]:
         """These counters of one row of `show stat`, carried on. A server deleted and added again begins at 0 in the same worker."""
         key, told = (row.pxname, row.svname), counters.pick(row)
+        self._looked.add(key)
         before = self._seen.get(key)
         if told == before:  # most are: it is asked of every server each second
             return self._sums[key]
