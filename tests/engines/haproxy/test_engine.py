@@ -66,7 +66,7 @@ def test_what_haproxy_refuses_changes_nothing_and_is_kept_beside_its_words(house
     good = dump(by_hand([port], {"one": one.port}))
     house.engine.start(APPLICATION, good, ())
     before = house.workers()
-    bad = dump(by_hand([port], {"one": one.port}, more="http-request set-var(nothing) int(1)"))
+    bad = dump(by_hand([port], {"one": one.port}, more="http-request return status 99"))
     with pytest.raises(
         EngineRefused, match=r"web: HAProxy refuses what was compiled: .*applications\.web\.services\.site\.rules"
     ) as caught:
@@ -74,7 +74,8 @@ def test_what_haproxy_refuses_changes_nothing_and_is_kept_beside_its_words(house
     assert caught.value.path == "applications.web.services.site.rules"
     assert caught.value.hint is not None and "defect in Gurney" in caught.value.hint
     kept = house.folder / "refused" / house.engine.generation(bad)
-    assert (kept / "bundle.json").read_bytes() == bad and "set-var" in (kept / "diagnostics.txt").read_text()
+    assert (kept / "bundle.json").read_bytes() == bad and "status" in (kept / "diagnostics.txt").read_text()
+    assert not (house.folder / house.engine.generation(bad)).exists()
     assert house.workers().pids() == before.pids() and get(port) == "one"
     assert house.engine.published(APPLICATION) == good
     assert house.engine.observe(APPLICATION).generation == house.engine.generation(good)

@@ -139,5 +139,7 @@ def test_more_descriptors_than_there_are(house: House, member: Make) -> None:
     with pytest.raises(EngineRefused, match=r"web: HAProxy: .*FD limit") as caught:
         house.engine.load(APPLICATION, dump(bad))
     assert caught.value.hint is not None and "LimitNOFILE" in caught.value.hint
-    assert house.workers().current is not None and before.current is not None
+    kept = house.folder / "refused" / house.engine.generation(dump(bad))
+    assert "FD limit" in (kept / "diagnostics.txt").read_text()
+    assert not (house.folder / house.engine.generation(dump(bad))).exists()
     unchanged(house, good, port, before.pids())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from gurney.compile.haproxy import bundle as bundles
 from gurney.compile.haproxy.bundle import Bundle, Frontend
@@ -66,8 +67,9 @@ class Change:
             self._serve(before, wanted, said, self.hit)
             self.home.confirm(made.generation)
             self.hit("config.confirmed")
-        except (GurneyError, OSError):
+        except (GurneyError, OSError) as error:
             self._return(before, made, wanted)
+            self._keep_refused(made, error)
             raise
         with contextlib.suppress(OSError):  # what is too much is taken away by the next change
             self.home.sweep()
@@ -142,11 +144,17 @@ class Change:
         try:
             Sandbox(self.program(), self.judge).check(made, wanted, self.home.material)
         except EngineRefused as refusal:
-            hint = refusal.hint or ""
-            with contextlib.suppress(OSError):  # a full disk is no reason to say less
-                said = "\n".join(filter(None, (refusal.message, refusal.path, refusal.hint)))
-                hint = f"{hint} (kept in {self.home.refuse(made, said + chr(10))})".strip()
+            place = self._keep_refused(made, refusal)
+            hint = " ".join(filter(None, (refusal.hint, f"(kept in {place})" if place is not None else None)))
             raise EngineRefused(refusal.message, hint=hint or None, path=refusal.path) from refusal
+
+    def _keep_refused(self, made: Made, refusal: GurneyError | OSError) -> Path | None:
+        """What was refused, beside the words; it is no longer among the bundles that may serve. None where the disk does not let us."""
+        said = [str(refusal), getattr(refusal, "path", None), getattr(refusal, "hint", None)]
+        with contextlib.suppress(OSError):  # a full disk is no reason to say less
+            self.home.unstage(made.generation)
+            return self.home.refuse(made, "\n".join(filter(None, said)) + "\n")
+        return None
 
     def _return(self, before: Standing, refused: Made, unserved: Bundle) -> None:
         """Back to what was confirmed last, as far as that goes: whoever asked hears of the first refusal, not of this."""

@@ -89,6 +89,11 @@ class Bundles:
         _away(self.folder / f".{made.generation}.damaged")
         return place
 
+    def unstage(self, generation: str) -> None:
+        """Take a bundle away that came to nothing; one that is published or was confirmed stays. Raises OSError."""
+        if generation not in (self.generation(), self.good()):
+            _away(self.folder / generation)
+
     def publish(self, generation: str) -> None:
         """`current` is this one from now on: before the rename wholly the old one, after it wholly the new one. Raises OSError."""
         os.utime(self.folder / generation)  # the last one published is the newest
