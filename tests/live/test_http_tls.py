@@ -67,6 +67,39 @@ def test_http_13_protocols_and_suites_are_the_profile(room: Room) -> None:
     assert (answer.status, alpn, hsts and hsts.split(";")[0]) == (200, "h2", "max-age=31536000")
 
 
+@pytest.mark.timeout(300)
+def test_http_13_http2_by_another_client(room: Room) -> None:
+    """curl over HTTP/2, streams side by side on one connection, over a reload: every one is answered; what the member sees is HTTP/1.1."""
+    needs("curl")
+    site, ca = room.website("a", "b"), Authority(room.folder)
+    ca.leaf("h.pem", "h.test")
+    port = room.port()
+
+    def text(idle: int) -> str:
+        keys = {"tls": "{certificate: h.pem}", "limits": f"{{idle: {idle}s}}"}
+        return document(application("web", [service("site", port, **keys)], [pool("servers", site.ports())]))
+
+    g = room.gurney(text(60))
+    requests = count(60, 1000, asked=200)
+    argv = [str(shutil.which("curl")), "-sS", "--http2", "-Z", "--parallel-max", "20", "--cacert", str(ca.file), "--resolve"]
+    argv += [
+        f"h.test:{port}:127.0.0.1",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_version} %{http_code}\n",
+        f"https://h.test:{port}/echo/[1-{requests}]",
+    ]
+    answers: list[str] = []
+    for idle in (61, 62):
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment()) as curl:
+            done = g.apply(text(idle))
+            assert done.returncode == 0, done.stdout + done.stderr
+            answers += curl.communicate(timeout=60)[0].split("\n")[:-1]
+    say("http-13", http2_requests=len(answers), answered=answers.count("2 200"), reloads=2)
+    assert answers == ["2 200"] * (2 * requests), [a for a in answers if a != "2 200"][:5]
+
+
 def handshake(port: int, context: ssl.SSLContext) -> str:
     """`served`, or `refused`: with TLS 1.3 a client learns of it at its first read."""
     try:
