@@ -12,6 +12,8 @@ from gurney.engines.haproxy import ports
 from gurney.errors import EngineRefused
 from tests.engines.haproxy.house import free_port
 
+ALONE = "127.0.0.77"  # nobody else on this machine listens there meanwhile
+
 
 @pytest.fixture
 def held() -> Iterator[tuple[str, int]]:
@@ -21,8 +23,8 @@ def held() -> Iterator[tuple[str, int]]:
 
 def test_a_free_port_is_free_and_stays_so() -> None:
     port = free_port()
-    ports.refuse_taken([("127.0.0.1", port), ("", port)])
-    with socket.create_server(("127.0.0.1", port)):
+    ports.refuse_taken([(ALONE, port)])
+    with socket.create_server((ALONE, port)):
         pass
 
 
@@ -48,4 +50,4 @@ def test_what_is_not_let_go_is_said(held: tuple[str, int]) -> None:
         EngineRefused, match=rf"port {held[1]} is not let go: .* \(pid {os.getpid()}\) still listens on 127\.0\.0\.1:{held[1]}"
     ):
         ports.wait_free([held], 0.05)
-    ports.wait_free([("127.0.0.1", free_port())], 0.05)
+    ports.wait_free([(ALONE, free_port())], 0.05)
