@@ -12,7 +12,7 @@ from gurney.compile import haproxy
 from gurney.compile.target import Ground, Machine
 from gurney.config.reader import read
 from gurney.engines.haproxy.master import Master
-from tests.engines.haproxy.house import APPLICATION, House, Member, free_port, get, wait
+from tests.engines.haproxy.house import APPLICATION, Asking, House, Member, free_port, get, wait
 
 pytestmark = pytest.mark.live
 Make = Callable[[str], Member]
@@ -72,3 +72,17 @@ def test_members_come_and_go_without_a_new_worker(house: House, member: Make) ->
         assert {get(port) for _ in range(24)} == {one.name for one in wanted}
         assert house.engine.observe(APPLICATION).generation == house.engine.generation(content)
     print(f"http-15-engine changes=4 new_processes=0 workers={len(house.workers().pids())}")
+
+
+def test_one_address_becomes_every_address_and_one_again(house: House, member: Make) -> None:
+    port, one = free_port(), member("one")
+    pool = f"{{members: {members(one)}}}"
+    narrow = compiled(f"{{protocol: http, listen: '127.0.0.1:{port}'}}", pool)
+    wide = compiled(f"{{protocol: http, listen: {port}}}", pool)
+    house.engine.start(APPLICATION, narrow, ())
+    asking = Asking(port)
+    for content in (wide, narrow, wide):
+        house.engine.load(APPLICATION, content)
+        assert house.engine.observe(APPLICATION).generation == house.engine.generation(content)
+    asking.stop()
+    assert not asking.failed
