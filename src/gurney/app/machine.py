@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import resource
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gurney.engines.haproxy import binary
 from gurney.errors import EngineRefused, GurneyError
 from gurney.guard.client import Guard
 
+FRESH_SECONDS = 1.0
 _LIMIT = "Max open files"
 
 
@@ -30,9 +32,17 @@ def machines(state: Path, uid: Callable[[str], int | None] = lambda application:
         except EngineRefused:  # said by the engine when it is to run; a document that needs none is none of its business
             return Machine().haproxy
 
+    asked: list[tuple[float, int]] = []  # when, and what the answer was: a document of many applications asks for each of them
+
+    def nofile() -> int:
+        now = time.monotonic()
+        if not asked or now - asked[0][0] > FRESH_SECONDS:
+            asked[:] = [(now, descriptors(guard_of(state)))]
+        return asked[0][1]
+
     def machine(application: str) -> Machine:
         threads = len(os.sched_getaffinity(0))
-        return Machine(descriptors(guard_of(state)), version(), uid(application), threads, Path("/proc/net/if_inet6").exists())
+        return Machine(nofile(), version(), uid(application), threads, Path("/proc/net/if_inet6").exists())
 
     return machine
 
