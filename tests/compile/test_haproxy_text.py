@@ -96,6 +96,17 @@ def test_a_subclass_is_no_leaf() -> None:
         Line((Word("bind"), Free("anything goes")))
 
 
+@pytest.mark.parametrize("value", ["a'b", "a\nb", "a\u2028b", "\ud800", "e\u0301"])
+def test_what_got_past_a_leaf_is_refused_when_it_is_written(value: str) -> None:
+    """The second door: a leaf that was changed after it was made."""
+    for leaf, field in ((Quoted("x"), "text"), (Host("x"), "name"), (Pattern("x"), "entry"), (Made("v_00000000"), "name")):
+        object.__setattr__(leaf, field, value)
+        if value == "a'b" and not isinstance(leaf, Quoted):
+            continue
+        with pytest.raises(LocalError):
+            text.entry(leaf) if isinstance(leaf, Pattern) else text.line(Line((Word("bind"), leaf)))
+
+
 @given(st.text(max_size=40))
 def test_quoted_text_is_read_as_it_was_given(value: str) -> None:
     try:
