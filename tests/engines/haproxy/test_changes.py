@@ -31,7 +31,7 @@ from tests.live.harness.http.running import Load, Website
 from tests.live.harness.wait import free_ports, until
 
 CHANGES = int(os.environ.get("GURNEY_MEMBER_CHANGES", "100"))
-SEED = 4
+SEED = int(os.environ.get("GURNEY_SEED", "4"))
 
 
 @pytest.fixture
