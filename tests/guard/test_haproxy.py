@@ -237,6 +237,7 @@ def test_another_place_of_the_program_waits_for_its_next_start(proxy: Proxy) -> 
     assert proxy.run()["started"] is False and proxy.process()["pid"] == master
     os.kill(master, signal.SIGKILL)
     wait(lambda: proxy.process()["restarts"] == 1 and proxy.serves(), "its restart")
+    wait(lambda: proxy.tell("show proc"), "a master that hears")  # it has executed itself anew: nothing changes under the next look
     assert Path(f"/proc/{proxy.process()['pid']}/cmdline").read_bytes().split(b"\0")[0].decode() == str(elsewhere)
     said = proxy.run(environment={"OPENSSL_CONF": "/dev/null", "LANG": "C"})  # but what it is made of is worth a restart
     assert proxy.served() and said["pid"] != master
