@@ -36,12 +36,17 @@ applications:
         rules: [{name: patients, match: {path: ["/", "/Patient*"]}, pool: beta}, {pool: main}]
       any: {protocol: http, listen: 8080, base: /fhir/deep, rules: [{pool: beta}]}
       else: {protocol: http, listen: 8081, rules: [{pool: order}]}
+      many: {protocol: http, listen: 8082, rules: [{pool: long}]}
       raw: {protocol: tcp, listen: 9000, rules: [{name: near, match: {network: 10.0.0.0/8}, pool: raw}, {pool: raw}]}
     pools:
       main: {fallback: beta, members: {a: "10.0.2.1:80", b: "10.0.2.2:80", c: "10.0.2.3:80", d: "10.0.2.4:80"}}
       beta: {panic: 60%, fallback: {page: sorry.html}, members: {x: "10.0.3.1:80", y: "10.0.3.2:80"}}
       writes: {panic: 0%, members: {w: "10.0.4.1:80"}}
       order: {balance: failover, members: {first: "10.0.5.1:80", second: "10.0.5.2:80"}}
+      long:
+        balance: failover
+        panic: 90%
+        members: {a: "10.0.7.1:80", b: "10.0.7.2:80", c: "10.0.7.3:80", d: "10.0.7.4:80", e: "10.0.7.5:80"}
       raw: ["10.0.6.1:9000"]
 """
 
@@ -176,6 +181,12 @@ def test_failover_chooses_the_first_that_can() -> None:
     assert said("else")["chosen"] == "first"
     assert said("else", views={"order": down("first")})["chosen"] == "second"
     assert said("else", overrides={"web/order/first": "drain"})["chosen"] == "second"
+
+
+def test_of_failover_one_member_is_enough_whatever_the_share() -> None:
+    last = said("many", views={"long": down("a", "b", "c", "d")})
+    assert (last["chosen"], last["last_resort"]) == ("e", False)  # 20 % is less than 90 %: elsewhere that were panic
+    assert said("many", views={"long": down("a", "b", "c", "d", "e")})["last_resort"] is True
 
 
 def test_tcp_has_rules_too() -> None:

@@ -234,6 +234,34 @@ def test_panic_begins_below_its_share_and_not_before(tmp_path: Path, panic: str,
         assert used == {backend}
 
 
+@pytest.mark.parametrize("two_pools", [False, True])
+def test_failover_of_many_members_keeps_to_the_first_that_is_up(tmp_path: Path, two_pools: bool) -> None:
+    """HAProxy counts one usable member of such a pool, however many there are: that is no panic."""
+    text, _, ports = dead_and_alive(tmp_path, "panic: 60%", 4)
+    text = text.replace("balance: round-robin", "balance: failover")
+    if two_pools:
+        text = text.replace("rules: [", "rules: [{match: {path: /other}, pool: spare}, ") + f'      spare: ["127.0.0.1:{ports[1]}"]\n'
+    with members(ports[2:], tmp_path / "origin"), serving(compiled(text), tmp_path / "front") as running:
+        until(lambda: ups(running) == 3)
+        assert [request(ports[0], ["GET / HTTP/1.1", "Host: x"]).port for _ in range(8)] == [ports[2]] * 8
+
+
+def test_a_certificate_is_shown_for_every_host_its_wildcard_is_for() -> None:
+    text = application(
+        "      api: {protocol: http, listen: 8443, hosts: [api.example.net], tls: {certificate: api.pem}, rules: [{pool: web}]}\n"
+        '      site: {protocol: http, listen: 8443, hosts: [example.org, www.example.org, "*.clinic.example.org"],'
+        " tls: {certificate: site.pem}, rules: [{pool: web}]}",
+        '      web: ["127.0.0.1:1"]',
+    )
+    of = {"api.pem": ("api.example.net", "example.org"), "site.pem": ("example.org", "*.example.org", "*.clinic.example.org", "else.org")}
+    made = compiled(text, {name: Material("certificate", f"{at:064x}", names) for at, (name, names) in enumerate(of.items())})
+    (listed,) = [held for name, held in made.files.items() if name.startswith("lists/")]
+    assert [line.split()[1:] for line in listed.splitlines()] == [
+        ["api.example.net"],
+        ["example.org", "*.clinic.example.org", "www.example.org"],
+    ]
+
+
 def test_with_nobody_up_the_page_is_shown_or_the_fallback_serves(tmp_path: Path) -> None:
     text, _, ports = dead_and_alive(tmp_path, "fallback: {page: sorry.html}", 0)
     page = {"sorry.html": Material("page", "b" * 64)}

@@ -164,7 +164,7 @@ def _members(table: ProxyTable, pool: ProxyPool, views: Mapping[str, Mapping[str
         pool = table.pools[pool.fallback]
     enabled = [name for name, member in pool.members.items() if member.override not in ("disable", "drain")]
     total = sum(member.override != "disable" for member in pool.members.values())
-    panic = len(usable) * 100 < pool.panic * total and not (pool.fallback_page is not None and not usable)
+    panic = len(usable) < pool.usable_wanted(total) and not (pool.fallback_page is not None and not usable)
     able = enabled if panic else usable[:1] if pool.balance == "failover" else usable
     return {
         "pool": pool.name,

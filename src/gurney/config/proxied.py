@@ -119,6 +119,14 @@ class ProxyPool:
     site: str | None
     members: Mapping[str, ProxyMember]
 
+    def usable_wanted(self, enabled: int) -> int:
+        """Fewer usable members than this, of so many that are not disabled, are panic; 0: never.
+
+        Of a failover one is enough: the others stand behind it, and HAProxy counts no more than that one (`nbsrv`).
+        """
+        share = -(-enabled * self.panic // 100)
+        return min(share, 1) if self.balance == "failover" else share
+
 
 @dataclass(frozen=True, slots=True)
 class ProxyLimits:

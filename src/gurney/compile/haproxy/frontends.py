@@ -158,14 +158,14 @@ def _tls(writing: Writing, name: Made, tls: ServiceTls, services: Sequence[Proxy
 
 
 def _names(service: ProxyService, held: Sequence[str]) -> tuple[Host, ...]:
-    """Those names of a certificate that are hosts of its service: for other names another service's certificate is shown."""
-    exact = set(service.hosts)
+    """What a certificate is shown for: those of its names that are hosts of its service, and hosts that a wildcard of it is for.
+
+    For other names another service's certificate is shown.
+    """
     endings = [glob.removeprefix("*") for glob in service.hosts if glob.startswith("*.")]
-    return tuple(
-        Host(name)
-        for name in dict.fromkeys(held)
-        if name in exact or any(name.removeprefix("*").endswith(ending) for ending in endings) or f"*.{name.partition('.')[2]}" in exact
-    )
+    own = [name for name in held if name in service.hosts or any(name.removeprefix("*").endswith(ending) for ending in endings)]
+    below = [host for host in service.hosts if not host.startswith("*.") and f"*.{host.partition('.')[2]}" in held]
+    return tuple(Host(name) for name in dict.fromkeys((*own, *below)))
 
 
 def _limits(writing: Writing, first: ProxyService) -> list[Line]:

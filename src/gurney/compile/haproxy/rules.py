@@ -59,9 +59,8 @@ class Desk:
 
 
 def usable_wanted(made: ProxyPool) -> int:
-    """Fewer usable members than this and all that are not disabled are used: its percentage of them, rounded up."""
-    enabled = sum(member.override != "disable" for member in made.members.values())
-    return -(-enabled * made.panic // 100)
+    """Fewer usable members than this and all that are not disabled are used."""
+    return made.usable_wanted(sum(member.override != "disable" for member in made.members.values()))
 
 
 def var(name: str) -> Call:

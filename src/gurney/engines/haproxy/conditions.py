@@ -38,7 +38,7 @@ def conditions(bundle: Bundle, told: Mapping[str, Any], *, root: bool) -> Iterat
         members = told["pools"].get(name, {}).get("members", {})
         enabled = [key for key, member in pool.members.items() if member.override != "disable" and key in members]
         usable = [key for key in enabled if members[key]["operational"] != "down" and pool.members[key].override != "drain"]
-        if pool.panic and enabled and len(usable) * 100 < pool.panic * len(enabled):
+        if len(usable) < pool.usable_wanted(len(enabled)):
             yield POOL_PANICS, f"{application}/{name}", f"{len(usable)} of {len(enabled)} members usable, panic is below {pool.panic} %"
 
 
