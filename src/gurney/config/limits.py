@@ -153,6 +153,7 @@ HTTP_STREAMS: Annotated[int, Note("streams", "http.md §2", "HTTP/2 streams of o
 HTTP_SHORTEST_MS: Annotated[int, Note("ms", "http.md §1", "shortest time of a service's limits and of queue: wait")] = 100
 HTTP_LONGEST_MS: Annotated[int, Note("ms", "http.md §1", "longest time of a service's limits and of queue: wait")] = 24 * 3_600_000
 OLD_WORKERS: Annotated[int, Note("workers", "http.md §10", "old workers alive; with so many the next reload waits")] = 4
+OLD_WORKERS_MOST: Annotated[int, Note("workers", "http.md §10", "old workers alive after that wait; with so many it is refused")] = 8
 MAX_IN_FLIGHT: Annotated[int, Note("requests", "http.md §1", "max_in_flight of a member (http)")] = 200
 MAX_IN_FLIGHT_HIGHEST: Annotated[int, Note("requests", "http.md §1", "highest max_in_flight")] = 100_000
 QUEUE_MOST: Annotated[int, Note("requests", "http.md §1", "queue: most of a pool")] = 1_000

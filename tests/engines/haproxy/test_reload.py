@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from gurney.compile.haproxy.bundle import dump
-from gurney.config.limits import OLD_WORKERS
+from gurney.config.limits import OLD_WORKERS, OLD_WORKERS_MOST
 from gurney.engines.haproxy.engine import Haproxy
 from gurney.engines.haproxy.master import Master
-from gurney.engines.haproxy.reload import OLD_WORKERS_MOST, teaches
+from gurney.engines.haproxy.reload import teaches
 from gurney.errors import EngineRefused
 from tests.engines.haproxy.house import APPLICATION, Asking, House, Member, by_hand, free_port, get, wait
 

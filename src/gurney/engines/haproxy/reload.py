@@ -9,14 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from gurney.compile.haproxy.bundle import Bundle
-from gurney.config.limits import OLD_WORKERS
+from gurney.config.limits import OLD_WORKERS, OLD_WORKERS_MOST
 from gurney.disk import files
 from gurney.engines.haproxy import carried, words
 from gurney.engines.haproxy.master import Master, Workers
 from gurney.errors import EngineRefused, NotRunning
 
 APART_SECONDS = 1.0  # reliability §4.2: reloads coalesce to one a second
-OLD_WORKERS_MOST = 2 * OLD_WORKERS  # with so many alive after the wait it is refused: each holds memory of its own
 OLD_WORKERS_SECONDS = 20.0
 TEACHABLE_SECONDS = 7.0
 NAMED = 5  # sessions of one worker that are named
