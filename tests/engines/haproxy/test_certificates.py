@@ -11,9 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from gurney.engines.haproxy import binary, certificates
+from gurney.engines.haproxy import binary, certificates, changes
+from gurney.engines.haproxy.commands import Command, Verb
 from gurney.engines.haproxy.runtime import Runtime
 from gurney.errors import EngineRefused, InputRefused, NotRunning
+from tests.engines.haproxy.made import bundle
+from tests.engines.haproxy.stage import Stage
+from tests.golden import certificates as golden
 from tests.live.harness.http.certificates import Authority
 from tests.live.harness.wait import free_ports, until
 
@@ -125,3 +129,23 @@ def test_a_file_that_holds_none(text: str) -> None:
 def test_a_name_haproxy_does_not_know() -> None:
     said = "Can't display the certificate: Not found or the certificate is a bundle!\n"
     assert certificates.of_answer(said, "certificate") is None
+
+
+def test_a_certificate_of_which_the_chain_alone_is_another_is_swapped_too(tmp_path: Path) -> None:
+    """HAProxy tells how many certificates stand above one: only who knows what was given before sees that they are other ones."""
+    own, wrong, right = (golden.Authority(name) for name in ("h.test", "wrong.test", "right.test"))
+    name, stage = "certificates/c_1.pem", Stage(tmp_path / "haproxy", *free_ports(2))
+    try:
+        stage.certificates[name] = (own.itself + wrong.pem).decode()
+        before = bundle({}, port=stage.port, certificates={name: "wrong"})
+        stage.publish(before)
+        stage.start()
+        stage.certificates[name] = (own.itself + right.pem).decode()
+        fresh = bundle({}, port=stage.port, certificates={name: "right"})
+        stage.publish(fresh)
+        assert changes.apply_changes(stage.folder, fresh, before=before) == (f"certificate {name} swapped",)
+        shown = Runtime(stage.folder).ask(Command(Verb.SHOW_CERTIFICATE, (f"current/{name}",)))
+        assert "right.test" in shown and "wrong.test" not in shown
+        assert changes.apply_changes(stage.folder, fresh, before=fresh) == ()
+    finally:
+        stage.close()

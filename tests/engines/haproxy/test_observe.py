@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gurney.engines.haproxy import changes, observe
+from gurney.engines.haproxy import changes, commands, observe, servers
+from gurney.engines.haproxy.commands import Verb
 from gurney.engines.haproxy.explain import explain
 from gurney.engines.haproxy.runtime import Runtime
 from gurney.errors import NotFound
@@ -59,6 +60,22 @@ def test_a_map_of_the_bundle_before_is_looked_at_too(stage: Stage, website: Webs
     other = bundle(one, port=stage.port, maps={"maps/x.map": "/map/1 c\n"})
     observer = observe.Observer()
     assert observer.observe(stage.folder, [("new", new), ("other", other), ("old", old)]).generation == "old"
+
+
+def test_nothing_that_left_is_taken_away_while_a_change_is_under_way(stage: Stage, website: Website) -> None:
+    both = {name: Member(website.port(name)) for name in ("m0", "m1")}
+    stage.publish(bundle(both, port=stage.port))
+    stage.start()
+    runtime, left = Runtime(stage.folder), bundle({"m0": both["m0"]}, port=stage.port)
+    name = next(iter(runtime.look().servers["be_web"].keys() - {server.name for server in left.backends[0].servers}))
+    leave = ((Verb.WEIGHT, 0), (Verb.MAXCONN, servers.mark(None)), (Verb.MAINTENANCE,))
+    for backend in left.backends:
+        runtime.done(commands.on_server(verb, backend.name, name, *more) for verb, *more in leave)
+    observer = observe.Observer()
+    assert observer.observe(stage.folder, [("left", left)], lambda: False).generation == "left"
+    assert name in runtime.look().servers["be_web"]
+    assert observer.observe(stage.folder, [("left", left)]).generation == "left"
+    assert name not in runtime.look().servers["be_web"]
 
 
 def test_members_down_conditions_and_explanation(stage: Stage, website: Website) -> None:

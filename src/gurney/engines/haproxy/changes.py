@@ -32,9 +32,9 @@ def apply_changes(
 ) -> tuple[str, ...]:
     """What runs becomes `wanted`; what was done, in words. `folder`: HAProxy's working folder, where `wanted` is published.
 
-    `hit` is told of the crash point `runtime.said` after each group of commands. `before`: the bundle served until now, only so that a
-    member that goes may come back while it still has connections. Raises `ReloadNeeded` when it cannot be done at run time,
-    `EngineRefused` when HAProxy refuses, `NotRunning`.
+    `hit` is told of the crash point `runtime.said` after each group of commands. `before`: the bundle served until now, so that a member
+    that goes may come back while it still has connections, and a certificate is swapped of which the chain alone is another. Raises
+    `ReloadNeeded` when it cannot be done at run time, `EngineRefused` when HAProxy refuses, `NotRunning`.
     """
     runtime = Runtime(folder)
     running = runtime.look()
@@ -44,7 +44,7 @@ def apply_changes(
     for one in found:
         if not one.commands:
             raise ReloadNeeded(f"{one.text}: only a reload mends that")
-    done = [*_certificates(runtime, folder, wanted, hit), *_maps(runtime, wanted, hit)]
+    done = [*_certificates(runtime, folder, wanted, before, hit), *_maps(runtime, wanted, hit)]
     done += _servers(runtime, [one for one in found if one.order <= servers.SET], hit)
     done += _servers(runtime, [one for one in found if one.order > servers.SET], hit)
     _forget(runtime, [one.server for one in found if one.server is not None])
@@ -71,8 +71,11 @@ def reap(runtime: Runtime, running: Running, bundle: Bundle) -> tuple[servers.Le
     return (*still, *gone[REAPED_A_LOOK:])
 
 
-def _certificates(runtime: Runtime, folder: Path, wanted: Bundle, hit: Callable[[str], object]) -> Iterable[str]:
-    for name in certificates.differing(runtime, folder, wanted.swappable):
+def _certificates(runtime: Runtime, folder: Path, wanted: Bundle, before: Bundle | None, hit: Callable[[str], object]) -> Iterable[str]:
+    """What HAProxy holds otherwise, and what is another file now: of the certificates above one it does not tell which they are."""
+    given = before.materials if before is not None else wanted.materials
+    changed = (name for name in wanted.swappable if given.get(name) != wanted.materials[name])
+    for name in dict.fromkeys((*certificates.differing(runtime, folder, wanted.swappable), *changed)):
         try:
             kind = certificates.swap(runtime, folder, name)
         except InputRefused as error:

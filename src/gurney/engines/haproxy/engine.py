@@ -113,7 +113,8 @@ class Haproxy:
         home = self._bundles(application)
         try:
             shape = Master(home.folder).description(LOOK_SECONDS)
-            seen = self._observer(application).observe(home.folder, self._shelf(application).shaped(home, shape))
+            known = self._shelf(application).shaped(home, shape)
+            seen = self._observer(application).observe(home.folder, known, lambda: application not in self._changing)
             torn = application not in self._changing and not home.settled()
         except (GurneyError, OSError) as error:
             return Observed(False, None, None, error.message if isinstance(error, GurneyError) else str(error.strerror))

@@ -52,19 +52,22 @@ class Observer:
         self._turn: list[str] = []
         self._held: dict[tuple[str, str], tuple[str, float]] = {}  # condition and object → reason, since
 
-    def observe(self, folder: Path, candidates: Sequence[Candidate]) -> Observed:
-        """What it serves and how it is; never raises. `candidates`: the published bundle first, then others whose files are kept."""
+    def observe(self, folder: Path, candidates: Sequence[Candidate], reaps: Callable[[], bool] = lambda: True) -> Observed:
+        """What it serves and how it is; never raises. `candidates`: the published bundle first, then others whose files are kept.
+
+        `reaps`: whether members that left are taken away now; not while a change is under way, which may want them back.
+        """
         with self._one:
             try:
-                return self._look(folder, candidates)
+                return self._look(folder, candidates, reaps)
             except GurneyError as error:
                 return Observed(False, None, None, error.message)
 
-    def _look(self, folder: Path, candidates: Sequence[Candidate]) -> Observed:
+    def _look(self, folder: Path, candidates: Sequence[Candidate], reaps: Callable[[], bool]) -> Observed:
         runtime = Runtime(folder)
         running = runtime.look()
         workers = _workers(Master(folder))
-        generation, why = self._generation(runtime, folder, running, candidates)
+        generation, why = self._generation(runtime, folder, running, candidates, reaps)
         told: dict[str, Any] = {"generation": generation, "workers": workers}
         if candidates:
             shown = next((bundle for key, bundle in candidates if key == generation), candidates[0][1])
@@ -81,11 +84,13 @@ class Observer:
             self._held[code, object_] = (reason, before[code, object_][1] if (code, object_) in before else now)
         return [{"code": code, "object": name, "reason": reason, "since": since} for (code, name), (reason, since) in self._held.items()]
 
-    def _generation(self, runtime: Runtime, folder: Path, running: Running, candidates: Sequence[Candidate]) -> tuple[str | None, str]:
+    def _generation(
+        self, runtime: Runtime, folder: Path, running: Running, candidates: Sequence[Candidate], reaps: Callable[[], bool]
+    ) -> tuple[str | None, str]:
         why = "nothing is published"
         for number, (generation, bundle) in enumerate(candidates):
             found = _members(running, bundle)
-            if not found and number == 0:
+            if not found and number == 0 and reaps():
                 changes.reap(runtime, running, bundle)
             if not found:
                 found = self._unlike(runtime, folder, running, candidates[0], bundle)
