@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import socket
 import ssl
@@ -123,6 +124,42 @@ def test_what_is_too_much_is_refused_in_plain_words(tmp_path: Path) -> None:
         assert request(listen, ["GET / HTTP/1.1", "Host: x"], source="11.0.0.1").status == 403
         assert request(listen, ["GET / HTTP/1.1", "Host: x", "X_Evil: 1"], source="10.0.0.1").status == 403
         assert closed(tcp)
+
+
+def second(port: int, method: str, body: bytes | None) -> bytes:
+    """What HTTP/2 answers to a request that says no length: a `body` follows the head (RFC 9113 §6), None: there is none."""
+
+    def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+        return len(payload).to_bytes(3) + bytes((kind, flags)) + stream.to_bytes(4) + payload
+
+    def literal(name: bytes, value: bytes) -> bytes:
+        return b"\0" + bytes((len(name),)) + name + bytes((len(value),)) + value
+
+    head = ((b":method", method.encode()), (b":scheme", b"http"), (b":path", b"/"), (b":authority", b"x"))
+    fields = b"".join(literal(name, value) for name, value in head)
+    with socket.create_connection(("127.0.0.1", port), 5) as link:
+        start = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0)
+        link.sendall(start + frame(1, 5 if body is None else 4, 1, fields) + frame(6, 0, 0, bytes(8)))
+        said = b""
+        while b"\6\1\0\0\0\0" not in said:  # the ping that follows the head is answered: the head was read before the body is sent
+            said += link.recv(65_536)
+        if body is not None:
+            link.sendall(frame(0, 1, 1, body))
+        while re.search(rb"\x01[\x04\x05]\0\0\0\x01", said) is None and (data := link.recv(65_536)):
+            said += data
+        return said
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PROPFIND"])
+def test_a_body_without_a_length_is_refused_whatever_the_method(tmp_path: Path, method: str) -> None:
+    listen, member = free_ports(2)
+    text = application(
+        f'      web: {{protocol: http, listen: "127.0.0.1:{listen}", limits: {{body: 10B}}, rules: [{{pool: web}}]}}',
+        f'      web: ["127.0.0.1:{member}"]',
+    )
+    with members([member], tmp_path / "origin"), serving(compiled(text), tmp_path / "front"):
+        assert b"411" in second(listen, method, b"a" * 11)
+        assert b"\x88" in second(listen, method, None)  # :status 200
 
 
 @pytest.fixture(scope="module")

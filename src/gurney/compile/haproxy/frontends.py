@@ -229,11 +229,15 @@ def _bodies(desk: Desk, services: Sequence[ProxyService]) -> list[Line]:
         streams = Term(sample(call("req.hdr", Header("Transfer-Encoding"))), words("-m found"))
         silent = Term(sample(call("req.hdr", Header("Content-Length"))), words("-m found"), negated=True)
         second = Term(sample(call("req.ver")), words("-m str"), words("2.0"))
-        sends = Term(sample(call("method")), (), words("POST PUT PATCH"))
+        tunnel = Term(sample(call("req.hdr", Header("Upgrade"))), words("-m found"), negated=True)
+        begun = rules.number(sample(call("req.body_size")), "gt", 0)
+        wait = (Milliseconds(service.limits.headers_ms), *words("at-least"), Int(1))
         lines += [
             refused(desk, 413, "The body is larger than is taken here.", *mine, large, path=path),
             refused(desk, 411, "The length of the body must be said.", *mine, streams, path=path),
-            refused(desk, 411, "The length of the body must be said.", *mine, second, sends, silent, path=path),
+            # of HTTP/2 only its first byte tells that there is a body; without one the request goes on at once
+            said("http-request wait-for-body time", *wait, Word("if"), *mine, second, silent, tunnel, path=path),
+            refused(desk, 411, "The length of the body must be said.", *mine, second, silent, tunnel, begun, path=path),
         ]
     return lines
 

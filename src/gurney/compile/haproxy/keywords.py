@@ -38,8 +38,8 @@ _FRONTEND = """
 bind;maxconn;timeout client;timeout http-request;timeout http-keep-alive;
 tcp-request connection expect-proxy layer4 if;tcp-request connection reject unless;tcp-request session reject unless;
 tcp-request content reject if;tcp-request content set-var;http-request set-var;http-request return status;http-request redirect prefix;
-http-request disable-l7-retry unless;http-request del-header;http-request set-header;http-after-response set-header;
-acl;use_backend;default_backend"""
+http-request wait-for-body time;http-request disable-l7-retry unless;http-request del-header;http-request set-header;
+http-after-response set-header;acl;use_backend;default_backend"""
 _BACKEND = """
 balance;hash-type consistent;cookie;stick-table type ipv6;stick on;timeout queue;timeout server;timeout tunnel;timeout check;
 tcp-request content reject if;http-request return status;option httpchk;http-check send meth GET uri;http-check expect status;
@@ -81,7 +81,7 @@ TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256 X2551
 leastconn roundrobin random(2) hash uri insert indirect nocache httponly secure maxidle maxlife consistent
 proto host for h2 http/1.1 required optional layer4 mark-down last,libc,none /etc/ssl/certs/ca-certificates.crt
 ver HTTP/1.1 hdr content-type text/html text/plain text/css text/javascript application/javascript application/json application/xml
-image/svg+xml string file code GET HEAD POST PUT PATCH 2.0 true rfc2253 _panic . /
+image/svg+xml string file code GET HEAD at-least 2.0 true rfc2253 _panic . /
 txn.host txn.path txn.site txn.service txn.rule txn.pool txn.usable txn.need txn.trusted
 set-var(txn.host) set-var(txn.path) set-var(txn.site) set-var(txn.service) set-var(txn.rule) set-var(txn.pool) set-var(txn.usable)
 set-var(txn.need) set-var(txn.trusted)
