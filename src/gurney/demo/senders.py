@@ -125,7 +125,7 @@ class Dicom(Sender):
         target.scans.mkdir(exist_ok=True)
 
     def send(self, number: int, source: str | None) -> Answer:
-        from pynetdicom import AE, build_context
+        from pynetdicom import AE, build_context, evt
         from pynetdicom.sop_class import Verification
 
         echo = self.more.get("request") == "echo"
@@ -133,10 +133,13 @@ class Dicom(Sender):
         ae = AE(ae_title=self.more.get("calling_ae", "CT1"))
         ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = SILENCE
         context = build_context(Verification) if image is None else build_context(image.sop_class, image.transfer_syntax)
-        more = {"bind_address": (source, 0)} if source else {}
+        came: list[str] = []  # pynetdicom forgets a rejection now and then; what came on the wire is the answer
+        more: dict[str, Any] = {"evt_handlers": [(evt.EVT_PDU_RECV, lambda event: came.append(type(event.pdu).__name__))]}
+        if source:
+            more["bind_address"] = (source, 0)
         assoc = ae.associate(self.target.host, self.target.port, [context], self.more.get("called_ae", "PACS"), **more)
         if not assoc.is_established:
-            return Answer("rejected" if assoc.is_rejected else "aborted")
+            return Answer("rejected" if assoc.is_rejected or "A_ASSOCIATE_RJ" in came else "aborted")
         answer = assoc.send_c_echo() if image is None else assoc.send_c_store(image.file)
         if assoc.is_established:
             assoc.release()
