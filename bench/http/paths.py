@@ -53,9 +53,16 @@ ring logs
 defaults
     mode http
     log ring@logs len 2048 format raw local0 info
-    log-format "%ci:%cp [%tr] %ID %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %U %B %tsc %sslv %ac/%fc/%bc/%sc/%rc %sq/%bq"
+    log-format '{log}'
     unique-id-format %[uuid()]
     option dontlognull
+    option abortonclose
+    option forwardfor
+    option forwarded proto host for
+    compression algo gzip
+    compression type text/html text/plain text/css application/javascript application/json application/xml image/svg+xml
+    option clitcpka
+    option srvtcpka
     option idle-close-on-response
     option http-restrict-req-hdr-names reject
     option redispatch 1
@@ -72,20 +79,28 @@ defaults
 frontend site
     bind 127.0.0.1:{clear}
     bind 127.0.0.1:{tls} ssl crt {folder}/site.pem alpn h2,http/1.1
-    unique-id-header X-Request-ID
     http-request disable-l7-retry unless METH_GET or {{ method HEAD }}
     http-request del-header Forwarded
     http-request del-header X-Forwarded- -m beg
-    http-request set-header X-Forwarded-For %[src]
+    http-request del-header X-SSL-Client- -m beg
     http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]
     http-request set-header X-Forwarded-Host %[req.hdr(host)]
-    http-request set-header Forwarded "for=%[src];proto=%[ssl_fc,iif(https,http)]"
-    use_backend servers
+    http-request set-header X-Forwarded-Port %[dst_port]
+    use_backend servers_panic if {{ nbsrv(servers) lt 1 }}
+    default_backend servers
 backend servers
     balance leastconn
     option httpchk GET /
-    server s1 127.0.0.1:{sink} check inter 2s rise 2 fall 3 maxconn 200
+    http-request return status 503 content-type text/plain string "busy" hdr Retry-After 2 if {{ queue(servers) ge 1000 }}
+    server s1 127.0.0.1:{sink} check inter 2s rise 2 fall 3 maxconn 200 slowstart 30s observe layer4 error-limit 10 on-error mark-down
+backend servers_panic
+    balance leastconn
+    server s1 127.0.0.1:{sink} maxconn 200
 """
+LOG = (
+    '{"time":"%[date(0,ms)]","id":"%ID","fe":"%f","be":"%b","srv":"%s","status":%ST,"in":%U,"out":%B,'
+    '"ms":{"request":%TR,"queue":%Tw,"connect":%Tc,"response":%Tr,"all":%Ta},"end":"%tsc","tls":"%sslv","ip":"%ci"}'
+)
 
 NGINX = """
 worker_processes {threads};
@@ -168,7 +183,7 @@ def _wait(path: Standing, log: Path) -> None:
 
 def by_hand(folder: Path, clear: int, tls: int, sink: int) -> Standing:
     """HAProxy with a file written by hand: the same program, the same number of threads."""
-    text = BY_HAND.format(folder=folder, clear=clear, tls=tls, sink=sink, ciphers=CIPHERS, suites=SUITES)
+    text = BY_HAND.format(folder=folder, clear=clear, tls=tls, sink=sink, ciphers=CIPHERS, suites=SUITES, log=LOG)
     return _haproxy("by-hand", folder, text, clear)
 
 

@@ -30,9 +30,10 @@ def head(rounds: int) -> list[str]:
         f"gurney {gurney.__version__}, {haproxy_version()} (both HAProxies with its default of {os.cpu_count()} threads), "
         f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} cores shared by wrk, path, sink, "
         f"load average {os.getloadavg()[0]:.1f} before the first figure. {CONNECTIONS} connections, GET, 1 KiB answers, {SECONDS} s "
-        f"a figure, medians of {rounds} rounds, order turning; ratios of neighbours in time. `direct`: wrk on the sink, in the clear "
-        "(the generator's and the sink's own ceiling). Equal features in the file by hand: checks, retries, limits, forwarded headers "
-        "made true, request ids, a request log to a ring, the same TLS profile. nginx logs nothing.",
+        f"a figure, medians of {rounds} rounds; gurney and by-hand are always neighbours, each first by turns, and ratios are theirs. "
+        "`direct`: wrk on the sink, in the clear (the generator's and the sink's own ceiling). The file by hand has equal features: "
+        "checks, passive ejection, retries, limits, a bounded queue, panic, compression on offer, forwarded headers made true, a JSON log of every "
+        "request to a ring, the same TLS profile. nginx logs nothing.",
         "",
     ]
 
