@@ -32,7 +32,7 @@ def head(rounds: int) -> list[str]:
         f"load average {os.getloadavg()[0]:.1f} before the first figure. {CONNECTIONS} connections, GET, 1 KiB answers, {SECONDS} s "
         f"a figure, medians of {rounds} rounds; gurney and by-hand are always neighbours, each first by turns, and ratios are theirs. "
         "`direct`: wrk on the sink, in the clear (the generator's and the sink's own ceiling). The file by hand has equal features: "
-        "checks, passive ejection, retries, limits, a bounded queue, panic, compression on offer, forwarded headers made true, a JSON log of every "
+        "checks, passive ejection, retries, limits, bounded queue, panic, compression, forwarded headers made true, a JSON log of every "
         "request to a ring, the same TLS profile. nginx logs nothing.",
         "",
     ]
