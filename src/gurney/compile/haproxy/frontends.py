@@ -224,14 +224,14 @@ def _bodies(desk: Desk, services: Sequence[ProxyService]) -> list[Line]:
         if service.limits.body is None:
             continue
         path = f"{service.path}.limits.body"
-        mine = () if len(services) == 1 else (is_made("service", desk.named.made("v", service.path)),)
+        mine: tuple[Term, ...] = () if len(services) == 1 else (is_made("service", desk.named.made("v", service.path)),)
         large = rules.number(sample(call("req.body_size")), "gt", service.limits.body)
         streams = Term(sample(call("req.hdr", Header("Transfer-Encoding"))), words("-m found"))
         silent = Term(sample(call("req.hdr", Header("Content-Length"))), words("-m found"), negated=True)
         second = Term(sample(call("req.ver")), words("-m str"), words("2.0"))
         tunnel = Term(sample(call("req.hdr", Header("Upgrade"))), words("-m found"), negated=True)
         begun = rules.number(sample(call("req.body_size")), "gt", 0)
-        wait = (Milliseconds(service.limits.headers_ms), *words("at-least"), Int(1))
+        wait: tuple[Leaf, ...] = (Milliseconds(service.limits.headers_ms), *words("at-least"), Int(1))
         lines += [
             refused(desk, 413, "The body is larger than is taken here.", *mine, large, path=path),
             refused(desk, 411, "The length of the body must be said.", *mine, streams, path=path),
