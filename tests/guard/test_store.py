@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -60,8 +61,7 @@ class Manager:
     def start(self) -> None:
         with self.lock:
             names, fds = list(self.store), [os.dup(fd) for fd in self.store.values()]
-        base = 100  # out of the way of the numbers they get
-        high = [os.dup2(fd, base + number) for number, fd in enumerate(fds)]
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in fds]  # out of the way of the numbers they get
         environment = {
             **privileges.environment(),
             "NOTIFY_SOCKET": str(self.path),
