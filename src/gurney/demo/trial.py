@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,10 @@ class Trial:
     def _seen(self, paths: Iterable[str], word: str) -> None:
         """Until the status says `word` of each."""
         for path in sorted(paths):
-            until(lambda path=path: self.gurney.member(path).get("operational") == word, WITHIN, f"{path} is {word}")  # type: ignore[misc]
+            until(partial(self._is, path, word), WITHIN, f"{path} is {word}")
+
+    def _is(self, path: str, word: str) -> bool:
+        return self.gurney.member(path).get("operational") == word
 
     def _judged(self, case: Case, answers: Sequence[Answer]) -> Result:
         words = Counter(one.word for one in answers)
