@@ -123,6 +123,8 @@ def test_what_is_asked_beside_the_first_check_is_asked(member: Member) -> None:
             assert live.checking.running
             live.ask("EARLY", ((objects.SOP_CLASS["CT"], pdus.EXPLICIT_LE),), asked.set)
 
+        before = len(member.requests)
         route.inside(begin)
-        assert asked.wait(5)
+        assert asked.wait(20)
+        assert len(member.requests) - before <= 6  # the check, the question, what proves that two are served: no turns without end
         assert send(route.port, objects.study("early", 2, size=1000)).errors == []

@@ -119,7 +119,8 @@ class Checking:
             self._raise(len(still))
         self._learn(core)
         member.found(outcome, core.detail or f"{member.spec.check.kind} {1000 * (now - begun):.0f} ms")
-        if core.accepted and not self.multi and not member.links and member.cap > 1 and not member.waiting:
+        if core.accepted and not self.multi and not member.links and member.cap > 1 and not member.waiting and not member.asking.busy:
+            # (A question goes first: it would have the one held released, and the proof and it would begin anew in turn without end.)
             # Hold one association and check beside it: known before the first object comes is whether a silent member is full or gone.
             self._proving = member.dial(self._own_key(), [VERIFICATION])
         member.pump()
