@@ -7,7 +7,6 @@ import json
 import os
 import selectors
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,13 +16,6 @@ from typing import Any
 
 SECONDS = 40.0
 CLOSED = 9  # discard: nobody listens there
-
-
-def free_port() -> int:
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def until(what: Callable[[], Any], why: str, seconds: float = SECONDS) -> Any:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Node, document, free_port, node, until
+from tests.cli.running import Node, document, node, until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gurney.guard import client, proc
-from tests.cli.running import Node, document, free_port, node, until
+from tests.cli.running import Node, document, node, until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 

@@ -61,17 +61,6 @@ class Running:
             return b"".join(iter(lambda: asked.recv(65_536), b"")).decode().strip()
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now."""
-    held = [socket.socket() for _ in range(count)]
-    for one in held:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in held]
-    for one in held:
-        one.close()
-    return ports
-
-
 def document(text: str) -> Document:
     """A document that has no fault."""
     reading = read(text)

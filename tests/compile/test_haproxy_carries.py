@@ -18,9 +18,10 @@ from gurney.compile.haproxy import descriptors
 from gurney.compile.target import Machine
 from gurney.config.proxied import Material
 from gurney.errors import InputRefused
-from tests.compile.carried import Running, compiled, free_ports, lay, members, request, serving
+from tests.compile.carried import Running, compiled, lay, members, request, serving
 from tests.golden.certificates import Authority
 from tests.golden.real import ENVIRONMENT, PROGRAM
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.live
 

@@ -10,7 +10,8 @@ import pytest
 
 from gurney.balance import proxied
 from gurney.config.proxied import ProxyTable
-from tests.compile.carried import Answer, Running, compiled, document, free_ports, members, request, serving
+from tests.compile.carried import Answer, Running, compiled, document, members, request, serving
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.live
 REQUESTS = 300

@@ -16,9 +16,10 @@ import pytest
 from gurney.api.client import Client
 from gurney.errors import DocumentRefused, EngineRefused, NotRunning
 from gurney.net.messages import Connection
-from tests.cli.running import Node, document, free_port, node
+from tests.cli.running import Node, document, node
 from tests.live.harness.counts import count, say
 from tests.live.harness.sender import echo
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 

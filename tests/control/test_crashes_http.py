@@ -13,13 +13,14 @@ import pytest
 
 from gurney.api.client import Client
 from gurney.errors import EngineRefused, NotRunning
-from tests.cli.running import Node, free_port, node, until
+from tests.cli.running import Node, node, until
 from tests.control.made import made
 from tests.live.harness.counts import count, say
 from tests.live.harness.http.client import get
 from tests.live.harness.http.documents import application, document, pool, service
 from tests.live.harness.http.groups import Group
 from tests.live.harness.http.running import Load, Website
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 

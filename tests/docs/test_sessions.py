@@ -12,19 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_ports
 from tests.docs.pages import TOP, fenced, pages
 from tests.docs.session import Session, Step, missing, steps
 
 PORTS = ("11112", "11121", "11122", "11123", "8080", "8081", "8082")
-
-
-def free_ports(count: int) -> list[str]:
-    """Free TCP ports of loopback."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(one.getsockname()[1]) for one in held]
-    for one in held:
-        one.close()
-    return ports
 
 
 @pytest.fixture
@@ -50,7 +42,7 @@ def test_the_readmes_document_serves_as_shown(
     if missing_programs:
         pytest.skip(f"not proven: the README's session ({', '.join(missing_programs)} not installed)")
     text = pages()["README.md"]
-    for old, new in zip(PORTS, free_ports(len(PORTS)), strict=True):
+    for old, new in zip(PORTS, map(str, free_ports(len(PORTS))), strict=True):
         text = re.sub(rf"\b{old}\b", new, text)
     found = list(fenced("README.md", text))
     document = next(block.text for block in found if block.language == "yaml" and first_line in block.text)

@@ -18,8 +18,6 @@ from gurney.net.messages import Connection
 CHILD = Path(__file__).with_name("child.py")
 GUARD = "import sys, pathlib; from gurney.app.guard import main; sys.exit(main(pathlib.Path(sys.argv[1])))"
 BOUND = 15.0
-GIVEN: set[int] = set()
-"""Ports that `free` gave in this run: the kernel may name one twice."""
 
 T = TypeVar("T")
 
@@ -72,17 +70,6 @@ class House:
         pid = self.guard.pid()
         os.kill(pid, signal.SIGKILL)
         wait(lambda: proc.start_time(pid) is None, "the guard's end")
-
-
-def free() -> int:
-    """A port nobody listens on, another one each time."""
-    while True:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            port = int(sock.getsockname()[1])
-        if port not in GIVEN:
-            GIVEN.add(port)
-            return port
 
 
 def address(port: int) -> dict[str, Any]:

@@ -16,13 +16,14 @@ import pytest
 from gurney.errors import GuardRefused, NotRunning
 from gurney.guard import client, proc
 from gurney.net.messages import Connection
-from tests.guard.house import BOUND, GUARD, House, address, alive, answer, free, pid_gone, wait
+from tests.guard.house import BOUND, GUARD, House, address, alive, answer, pid_gone, wait
+from tests.ports import free_port
 
 
 def test_run_and_list(house: House) -> None:
     house.start()
     assert house.guard.list() == []
-    port = free()
+    port = free_port()
     said = house.run(port)
     assert said["started"] and said["pid"]
     process = house.settled()
@@ -40,7 +41,7 @@ def test_run_and_list(house: House) -> None:
 
 def test_a_killed_process_is_restarted_and_nobody_is_refused(house: House) -> None:
     house.start()
-    port = free()
+    port = free_port()
     pid = house.run(port)["pid"]
     house.settled()
     for _ in range(3):
@@ -55,7 +56,7 @@ def test_a_killed_process_is_restarted_and_nobody_is_refused(house: House) -> No
 
 def test_run_is_idempotent_and_hands_over_the_difference(house: House) -> None:
     house.start()
-    first, second = free(), free()
+    first, second = free_port(), free_port()
     pid = house.run(first)["pid"]
     house.settled()
     assert house.run(first) == {"ok": True, "pid": pid, "started": False, "handed": True}
@@ -74,7 +75,7 @@ def test_run_is_idempotent_and_hands_over_the_difference(house: House) -> None:
 
 def test_another_argv_restarts_it_on_the_same_listeners(house: House) -> None:
     house.start()
-    port = free()
+    port = free_port()
     pid = house.run(port)["pid"]
     house.settled()
     said = house.run(port, argv=house.argv("--other"))
@@ -90,7 +91,7 @@ def test_another_argv_restarts_it_on_the_same_listeners(house: House) -> None:
 
 def test_an_address_that_is_taken_is_named_with_its_holder_and_changes_nothing(house: House) -> None:
     house.start()
-    first, other = free(), free()
+    first, other = free_port(), free_port()
     pid = house.run(first)["pid"]
     house.settled()
     with socket.socket() as holder:
@@ -114,7 +115,7 @@ def test_an_address_that_is_taken_is_named_with_its_holder_and_changes_nothing(h
 
 def test_what_cannot_be_started_is_refused_and_leaves_nothing(house: House) -> None:
     house.start()
-    port = free()
+    port = free_port()
     with pytest.raises(GuardRefused, match="cannot start pacs: No such file"):
         house.run(port, argv=["/does/not/exist"])
     for bad in (["relative"], [], ["/x", 1], "/x"):
@@ -130,7 +131,7 @@ def test_what_cannot_be_started_is_refused_and_leaves_nothing(house: House) -> N
 def test_a_process_that_ends_at_once_is_tried_again_ever_later(house: House) -> None:
     house.start()
     (house.folder / "broken").touch()
-    house.run(free())
+    house.run(free_port())
     wait(lambda: house.process()["restarts"] >= 4, "four restarts")
     assert house.process()["last_exit"] == "exit 3"
     (house.folder / "broken").unlink()
@@ -140,7 +141,7 @@ def test_a_process_that_ends_at_once_is_tried_again_ever_later(house: House) -> 
 
 def test_the_guard_dies_and_the_next_adopts(house: House) -> None:
     house.start()
-    first, second = free(), free()
+    first, second = free_port(), free_port()
     pid = house.run(first)["pid"]
     house.settled()
     house.kill_guard()
@@ -160,7 +161,7 @@ def test_the_guard_dies_and_the_next_adopts(house: House) -> None:
 
 def test_everything_is_killed_and_the_next_guard_starts_it_all(house: House) -> None:
     house.start()
-    port = free()
+    port = free_port()
     pid = house.run(port)["pid"]
     house.settled()
     house.kill_guard()
@@ -173,7 +174,7 @@ def test_everything_is_killed_and_the_next_guard_starts_it_all(house: House) -> 
 
 def test_an_adopted_process_dies_before_it_has_handed_back(house: House) -> None:
     house.start()
-    port = free()
+    port = free_port()
     pid = house.run(port)["pid"]
     house.settled()
     house.kill_guard()
@@ -187,7 +188,7 @@ def test_an_adopted_process_dies_before_it_has_handed_back(house: House) -> None
 
 def test_a_stopped_process_can_be_ended(house: House) -> None:
     house.start()
-    pid = house.run(free())["pid"]
+    pid = house.run(free_port())["pid"]
     house.settled()
     os.kill(pid, signal.SIGSTOP)
     assert house.guard.stop("pacs", 0.2)["exit"] == "signal 9 (SIGKILL)"
@@ -196,7 +197,7 @@ def test_a_stopped_process_can_be_ended(house: House) -> None:
 def test_a3_crashes_and_restarts_refuse_nobody(house: House) -> None:
     """Reliability A3: 5 planned restarts, 5 SIGKILLs and a dead guard while new connections come all the time."""
     house.start()
-    port = free()
+    port = free_port()
     house.run(port)
     house.settled()
     counts = {"connections": 0, "answered": 0, "cut": 0, "refused": 0}
@@ -232,7 +233,7 @@ def test_a3_crashes_and_restarts_refuse_nobody(house: House) -> None:
 
 def test_an_adopted_process_can_be_stopped(house: House) -> None:
     house.start()
-    port = free()
+    port = free_port()
     pid = house.run(port)["pid"]
     house.settled()
     house.kill_guard()
@@ -259,7 +260,7 @@ def test_a_process_without_listeners_need_not_speak_route_sock(house: House) -> 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_guard_only(house: House, number: int) -> None:
     guard = house.start()
-    port = free()
+    port = free_port()
     pid = house.run(port)["pid"]
     house.settled()
     os.kill(guard, number)
@@ -273,7 +274,7 @@ def test_a_signal_ends_the_guard_only(house: House, number: int) -> None:
 def test_a_guard_that_dies_while_it_starts_a_process(house: House, point: str) -> None:
     """Killed before `exec` nothing runs; killed after it, before pid and start time are written, what runs is found by its argv."""
     house.start(f"{point}=kill@1")
-    port = free()
+    port = free_port()
     with pytest.raises(NotRunning):
         house.run(port)
     intent = json.loads((house.state / "guard.json").read_text())["processes"]["pacs"]
@@ -289,7 +290,7 @@ def test_a_guard_that_dies_while_it_starts_a_process(house: House, point: str) -
 
 def test_a_pid_that_belongs_to_another_process_by_now_is_left_alone(house: House) -> None:
     house.start()
-    port = free()
+    port = free_port()
     pid = house.run(port)["pid"]
     house.settled()
     house.kill_guard()
@@ -311,7 +312,7 @@ def test_a_pid_that_belongs_to_another_process_by_now_is_left_alone(house: House
 def test_stop_waits_then_kills(house: House) -> None:
     house.start()
     (house.folder / "stubborn").touch()
-    port = free()
+    port = free_port()
     pid = house.run(port)["pid"]
     house.settled()
     assert house.guard.stop("pacs", 0.2) == {"ok": True, "stopped": True, "exit": "signal 9 (SIGKILL)"}
@@ -323,13 +324,13 @@ def test_stop_waits_then_kills(house: House) -> None:
 def test_a_stop_that_was_begun_is_ended_by_the_next_guard(house: House) -> None:
     house.start()
     (house.folder / "stubborn").touch()
-    pid = house.run(free())["pid"]
+    pid = house.run(free_port())["pid"]
     house.settled()
     with Connection(house.state / "guard.sock", 0.2) as connection, pytest.raises(NotRunning):
         connection.ask({"op": "stop", "name": "pacs", "within": 600})
     assert house.process()["state"] == "stopping"
     with pytest.raises(GuardRefused, match="is stopping"):
-        house.run(free())
+        house.run(free_port())
     house.kill_guard()
     assert alive(pid)
     house.start()
@@ -348,7 +349,7 @@ def test_one_guard_a_state_folder(house: House) -> None:
 
 def test_down_without_a_guard(house: House) -> None:
     house.start()
-    port = free()
+    port = free_port()
     pid = house.run(port)["pid"]
     house.settled()
     house.kill_guard()
@@ -379,7 +380,7 @@ def test_a_guard_that_cannot_start_says_why(house: House) -> None:
 
 def test_every_address_and_ipv6(house: House) -> None:
     house.start()
-    port, other = free(), free()
+    port, other = free_port(), free_port()
     addresses = [{"name": f"*:{port}", "host": "", "port": port}, {"name": f"[::1]:{other}", "host": "::1", "port": other}]
     pid = house.guard.run("pacs", house.argv(), house.folder, addresses)["pid"]
     house.settled()

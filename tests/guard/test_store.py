@@ -18,7 +18,8 @@ import pytest
 from gurney.guard import privileges
 from gurney.guard.intents import Listener
 from gurney.guard.listeners import bind, is_of
-from tests.guard.house import BOUND, GUARD, House, address, answer, free, pid_gone, wait
+from tests.guard.house import BOUND, GUARD, House, address, answer, pid_gone, wait
+from tests.ports import free_port
 
 START = (
     "import os, sys\n"
@@ -97,7 +98,7 @@ def manager(house: House, tmp_path: Path) -> Iterator[Manager]:
 
 def test_listeners_survive_the_guard_and_what_served_them(house: House, manager: Manager) -> None:
     manager.start()
-    first, second = free(), free()
+    first, second = free_port(), free_port()
     route = house.run(first, second)["pid"]
     house.settled()
     wait(lambda: len(manager.store) == 2, "two listeners in the store")
@@ -123,7 +124,7 @@ def test_listeners_survive_the_guard_and_what_served_them(house: House, manager:
 
 def test_what_a_living_process_hands_back_takes_the_place_of_the_stored(house: House, manager: Manager) -> None:
     manager.start()
-    port = free()
+    port = free_port()
     route = house.run(port)["pid"]
     house.settled()
     os.kill(house.guard.pid(), signal.SIGKILL)
@@ -140,7 +141,7 @@ def test_what_a_living_process_hands_back_takes_the_place_of_the_stored(house: H
 
 def test_what_is_refused_does_not_stay_in_the_store(house: House, manager: Manager) -> None:
     manager.start()
-    port = free()
+    port = free_port()
     with pytest.raises(Exception, match="cannot start"):
         house.guard.run("pacs", ["/does/not/exist"], house.folder, [address(port)])
     with socket.socket() as sock:
@@ -149,7 +150,7 @@ def test_what_is_refused_does_not_stay_in_the_store(house: House, manager: Manag
 
 
 def test_what_is_handed_back_is_looked_at() -> None:
-    port = free()
+    port = free_port()
     listener = Listener("x", "127.0.0.1", port)
     with bind(listener) as sock, socket.socket() as other, socket.socket(socket.AF_UNIX) as local:
         assert is_of(sock, listener)

@@ -23,7 +23,8 @@ import gurney
 from tests.deliver.running import Running
 from tests.live.harness import objects
 from tests.live.harness.behaviour import Behaviour
-from tests.live.harness.wait import free_ports, listening, until
+from tests.live.harness.wait import listening, until
+from tests.ports import free_ports
 
 SOURCE = str(Path(str(gurney.__file__)).parent)
 SYSCALLS = frozenset({"recv", "recv_into", "send", "sendmsg", "sendall", "setsockopt", "getsockopt", "accept", "connect_ex", "socket"})

@@ -23,7 +23,7 @@ from tests.live.harness.orthanc import Orthanc
 from tests.live.harness.processes import Archive
 from tests.live.harness.proxy import Proxy
 from tests.live.harness.pynet import PynetdicomArchive
-from tests.live.harness.wait import free_ports
+from tests.ports import free_ports
 
 PEERS = "/usr/bin:/usr/sbin:/bin:/sbin:/usr/local/bin:/usr/local/sbin"
 

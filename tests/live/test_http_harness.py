@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.live.conftest import Room
 from tests.live.harness.http.groups import Group
-from tests.live.harness.wait import free_ports
+from tests.ports import free_ports
 
 ERRORS = {
     "normal": {},

@@ -20,9 +20,9 @@ from gurney.control.keeper import GuardKeeper
 from gurney.engines.engine import Engine, Ground
 from gurney.engines.haproxy.engine import Haproxy
 from gurney.guard import client
-from tests.cli.running import free_port
 from tests.control.made import made
 from tests.control.world import World, document
+from tests.ports import free_port
 from tests.walks.recorder import Recorder
 
 WALK = ["cli", "api", "control", "config", "compile", "plan", "state", "engines"]

@@ -45,12 +45,6 @@ def wait(found: Callable[[], T], what: str = "it") -> T:
     return answer
 
 
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
-
-
 class Member:
     """Answers every request with its name and closes; a request of /slow is answered when `let_go` is set."""
 

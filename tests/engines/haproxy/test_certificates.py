@@ -19,7 +19,8 @@ from tests.engines.haproxy.made import bundle
 from tests.engines.haproxy.stage import Stage
 from tests.golden import certificates as golden
 from tests.live.harness.http.certificates import Authority
-from tests.live.harness.wait import free_ports, until
+from tests.live.harness.wait import until
+from tests.ports import free_ports
 
 CONFIGURATION = """global
  description x

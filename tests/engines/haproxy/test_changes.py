@@ -28,7 +28,8 @@ from tests.engines.haproxy.stage import Stage
 from tests.live.harness.http.certificates import Authority
 from tests.live.harness.http.groups import Group
 from tests.live.harness.http.running import Load, Website
-from tests.live.harness.wait import free_ports, until
+from tests.live.harness.wait import until
+from tests.ports import free_ports
 
 CHANGES = int(os.environ.get("GURNEY_MEMBER_CHANGES", "100"))
 SEED = int(os.environ.get("GURNEY_SEED", "4"))

@@ -12,7 +12,8 @@ from gurney.compile import haproxy
 from gurney.compile.target import Ground, Machine
 from gurney.config.reader import read
 from gurney.engines.haproxy.master import Master
-from tests.engines.haproxy.house import APPLICATION, Asking, House, Member, free_port, get, wait
+from tests.engines.haproxy.house import APPLICATION, Asking, House, Member, get, wait
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 Make = Callable[[str], Member]

@@ -10,7 +10,8 @@ import pytest
 
 from gurney.compile.haproxy.bundle import dump
 from gurney.errors import NotRunning
-from tests.engines.haproxy.house import APPLICATION, Asking, House, Member, by_hand, crash, free_port, get, wait
+from tests.engines.haproxy.house import APPLICATION, Asking, House, Member, by_hand, crash, get, wait
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 Make = Callable[[str], Member]

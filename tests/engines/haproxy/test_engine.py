@@ -19,7 +19,8 @@ from gurney.disk.faults import Faults
 from gurney.engines.haproxy.engine import Haproxy
 from gurney.engines.haproxy.master import Master
 from gurney.errors import EngineRefused, NotRunning
-from tests.engines.haproxy.house import APPLICATION, House, Member, by_hand, free_port, get, wait
+from tests.engines.haproxy.house import APPLICATION, House, Member, by_hand, get, wait
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 Make = Callable[[str], Member]

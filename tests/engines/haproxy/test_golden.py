@@ -18,7 +18,8 @@ from gurney.engines.haproxy.runtime import Runtime
 from gurney.errors import NotRunning
 from tests.golden.proxied import APPLICATION, HAPROXY, NAMES, document, ground
 from tests.golden.real import lay_out
-from tests.live.harness.wait import Late, free_ports, until
+from tests.live.harness.wait import Late, until
+from tests.ports import free_ports
 
 Started = Callable[[str], tuple[Path, Bundle]]
 

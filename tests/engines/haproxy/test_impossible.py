@@ -12,7 +12,8 @@ import pytest
 
 from gurney.compile.haproxy.bundle import Bundle, dump
 from gurney.errors import EngineRefused
-from tests.engines.haproxy.house import APPLICATION, House, Member, by_hand, free_port, get
+from tests.engines.haproxy.house import APPLICATION, House, Member, by_hand, get
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 Make = Callable[[str], Member]

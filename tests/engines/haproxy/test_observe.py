@@ -16,7 +16,8 @@ from gurney.errors import NotFound
 from tests.engines.haproxy.made import Member, bundle
 from tests.engines.haproxy.stage import Stage
 from tests.live.harness.http.running import Website
-from tests.live.harness.wait import free_ports, until
+from tests.live.harness.wait import until
+from tests.ports import free_ports
 
 
 @pytest.fixture

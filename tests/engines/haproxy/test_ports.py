@@ -10,7 +10,7 @@ import pytest
 
 from gurney.engines.haproxy import ports
 from gurney.errors import EngineRefused
-from tests.engines.haproxy.house import free_port
+from tests.ports import free_port
 
 ALONE = "127.0.0.77"  # nobody else on this machine listens there meanwhile
 

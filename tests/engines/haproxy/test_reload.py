@@ -13,7 +13,8 @@ from gurney.engines.haproxy.engine import Haproxy
 from gurney.engines.haproxy.master import Master
 from gurney.engines.haproxy.reload import teaches
 from gurney.errors import EngineRefused
-from tests.engines.haproxy.house import APPLICATION, Asking, House, Member, by_hand, free_port, get, wait
+from tests.engines.haproxy.house import APPLICATION, Asking, House, Member, by_hand, get, wait
+from tests.ports import free_port
 
 pytestmark = pytest.mark.live
 Make = Callable[[str], Member]

@@ -15,6 +15,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_ports
+
 from . import objects
 from .behaviour import Behaviour
 from .document import pacs
@@ -22,7 +24,7 @@ from .gurney import Gurney
 from .member import Member
 from .processes import Child, environment
 from .sender import Outcome, send
-from .wait import free_ports, until
+from .wait import until
 
 NEAR, FAR = "10.77.0.1", "10.77.0.2"
 RARE = "{kind: dicom-echo, interval: 10m, timeout: 2s, rise: 1, fall: 1}"

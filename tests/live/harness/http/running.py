@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.live.harness.processes import Child, environment
-from tests.live.harness.wait import Late, free_ports, until
+from tests.live.harness.wait import Late, until
+from tests.ports import free_ports
 
 from . import behaviour, groups
 from .behaviour import Site
