@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import struct
-from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from gurney.wire.dicom import events, pdu, pdv
@@ -64,12 +64,12 @@ class Message:
     wire: bytearray = field(default_factory=bytearray)
     context_ids: list[int] = field(default_factory=list)  # offsets in wire
     payload: bytearray = field(default_factory=bytearray)
-    largest: int = 0
     whole: bool = False
+    walker: pdv.Payload = field(default_factory=pdv.Payload, compare=False)
 
     def seen(self) -> tuple[object, ...]:
         """All of it, to compare."""
-        return (self.context_id, self.command, bytes(self.wire), tuple(self.context_ids), bytes(self.payload), self.largest, self.whole)
+        return (self.context_id, self.command, bytes(self.wire), tuple(self.context_ids), bytes(self.payload), self.whole)
 
 
 class Caller:
@@ -78,7 +78,7 @@ class Caller:
     `trace` does not depend on how the bytes were cut; `notes` is the set of what was tolerated.
     """
 
-    def __init__(self, upper: Upper, *, accept: pdu.AssociateAC | None = None, answering: bool = True, payload: bool = True) -> None:
+    def __init__(self, upper: Upper, *, accept: pdu.AssociateAC | None = None, answering: bool = True) -> None:
         self.upper = upper
         self.trace: list[object] = []
         self.notes: set[str] = set()
@@ -89,7 +89,6 @@ class Caller:
         self._accept = accept
         self._answering = answering
         self._kept = bytearray()
-        upper.want_payload = payload
         self.look(b"")
 
     def feed(self, data: bytes, now: float = 0.0) -> None:
@@ -157,14 +156,12 @@ class Caller:
         base = len(message.wire) - event.start
         assert 0 <= event.start < event.end <= len(buf)
         message.wire += buf[event.start : event.end]
-        message.context_ids += [base + offset for offset in event.context_ids]
-        assert all(buf[offset] == message.context_id and event.start <= offset < event.end for offset in event.context_ids)
-        assert (event.payload is not None) == self.upper.want_payload
-        spans = event.payload or array("I")
-        for start, end in zip(spans[::2], spans[1::2], strict=True):
-            assert event.start <= start < end <= event.end
-            message.payload += buf[start:end]
-        message.largest = max(message.largest, event.largest)
+        offsets = [*chain.from_iterable(event.context_ids)]
+        message.context_ids += [base + offset for offset in offsets]
+        assert all(buf[offset] == message.context_id and event.start <= offset < event.end for offset in offsets)
+        for span in message.walker.spans(memoryview(buf)[event.start : event.end], event.lead):
+            assert span
+            message.payload += span
         message.whole = event.last
         if event.last:
             self.trace.append(("whole", len(self.messages)))

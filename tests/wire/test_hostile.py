@@ -64,10 +64,10 @@ def mutated(chance: random.Random, streams: list[bytes]) -> bytes:
 def run(chance: random.Random, data: bytes, dialling: bool) -> Caller:
     """One association of these bytes in random pieces; every promise is checked on the way."""
     if dialling:
-        caller = Caller(Upper(False, 0.0), payload=chance.random() < 0.5)
+        caller = Caller(Upper(False, 0.0))
         caller.upper.request(RQ, 0.0)
     else:
-        caller = accepting(payload=chance.random() < 0.5)
+        caller = accepting()
     now, at = 0.0, 0
     while at < len(data):
         size = chance.choice((1, 7, 60, 700, 6000))

@@ -6,6 +6,7 @@ import gc
 import struct
 import sys
 import tracemalloc
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -45,14 +46,14 @@ def pieces(draw: st.DrawFn, text: bytes, control: int, context: int) -> list[byt
     return [item(part, control | junk | (2 if n == len(parts) - 1 else 0), context) for n, part in enumerate(parts)]
 
 
-@given(st.lists(laid_out(), min_size=1, max_size=4), st.data(), st.sampled_from(sorted(ROLES)), st.booleans())
-def test_every_layout_at_every_cut(messages: list[tuple[bytes, bytes, bytes]], data: st.DataObject, role: str, payload: bool) -> None:
+@given(st.lists(laid_out(), min_size=1, max_size=4), st.data(), st.sampled_from(sorted(ROLES)))
+def test_every_layout_at_every_cut(messages: list[tuple[bytes, bytes, bytes]], data: st.DataObject, role: str) -> None:
     stream = b"".join(wire for wire, _, _ in messages)
-    whole, cut = ROLES[role](payload=payload), ROLES[role](payload=payload)
+    whole, cut = ROLES[role](), ROLES[role]()
     whole.feed(stream)
     cut.feed_cut(stream, sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20))))
     assert cut.seen() == whole.seen()
-    assert [(m.command, bytes(m.payload)) for m in whole.messages] == [(c, d if payload else b"") for _, c, d in messages]
+    assert [(m.command, bytes(m.payload)) for m in whole.messages] == [(c, d) for _, c, d in messages]
     assert all(message.whole for message in whole.messages)
     for message, (_, _, data_set) in zip(whole.messages, messages, strict=True):
         assert [message.wire[at] for at in message.context_ids] == [message.context_id] * len(message.context_ids)
@@ -102,24 +103,24 @@ def test_old_bytes_behind_the_end_are_not_read(come: int) -> None:
 
 
 def test_a_lead_is_the_rest_of_the_pdu() -> None:
-    caller = accepted(payload=False)
+    caller = accepted()
     wire = p_data(item(command(), 3), item(b"abcd", 0), item(b"efgh", 2))
     caller.upper.receive(wire, 0, len(wire), 0.0)
     data = caller.upper.take()[-1]
     assert isinstance(data, events.Data)
-    assert (data.lead, data.last, data.end, data.payload) == (20, True, len(wire), None)
-    assert data.end - data.start == data.lead == data.largest
-    assert [wire[at] for at in data.context_ids] == [3, 3]
+    assert (data.lead, data.last, data.end) == (20, True, len(wire))
+    assert data.end - data.start == data.lead
+    assert [wire[at] for at in chain.from_iterable(data.context_ids)] == [3, 3]
+    assert b"".join(pdv.Payload().spans(memoryview(wire)[data.start :], data.lead)) == b"abcdefgh"
 
 
-@pytest.mark.parametrize("payload", [False, True])
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_a_call_costs_the_same_however_many_pdus_it_brings(role: str, payload: bool) -> None:
-    called(ROLES[role](payload=payload), 3)  # Python >= 3.12 allocates once for each function when it is first profiled
-    cost = {count: called(ROLES[role](payload=payload), count) for count in (3, 30, 300)}
+def test_a_call_costs_the_same_however_many_pdus_it_brings(role: str) -> None:
+    called(ROLES[role](), 3)  # Python >= 3.12 allocates once for each function when it is first profiled
+    cost = {count: called(ROLES[role](), count) for count in (3, 30, 300)}
     assert len({(calls, taken) for calls, taken, _kept in cost.values()}) == 1, cost
     assert max(kept for _calls, _taken, kept in cost.values()) < 32, cost
-    print(f"pdv-calls role={role} payload={payload} python_calls={cost[3][0]} events={cost[3][1]}")
+    print(f"pdv-calls role={role} python_calls={cost[3][0]} events={cost[3][1]}")
 
 
 def called(caller: Caller, count: int) -> tuple[int, int, int]:
@@ -142,15 +143,10 @@ def called(caller: Caller, count: int) -> tuple[int, int, int]:
     kept = sys.getallocatedblocks() - before
     gc.enable()
     data = taken[-1]
-    assert isinstance(data, events.Data) and len(data.context_ids) == count + 1
-    assert payload_length(data) == (100 * count + 50 if caller.upper.want_payload else 0)
+    assert isinstance(data, events.Data) and len([*chain.from_iterable(data.context_ids)]) == count + 1
+    run = memoryview(pdus)[data.start : data.end]
+    assert sum(map(len, pdv.Payload().spans(run, data.lead))) == 100 * count + 50
     return calls, len(taken), kept
-
-
-def payload_length(data: events.Data) -> int:
-    """Bytes of payload the spans name."""
-    spans = data.payload or ()
-    return sum(end - start for start, end in zip(spans[::2], spans[1::2], strict=True))
 
 
 def test_no_length_field_allocates() -> None:
@@ -239,7 +235,7 @@ def legally_reframed(wire: bytes, data: bytes, smaller: int, cuts: list[int]) ->
 
 
 def test_context_ids_are_patched_in_place() -> None:
-    caller = accepted(payload=False)
+    caller = accepted()
     buf = bytearray(store(bytes(300)))
     caller.upper.receive(buf, 0, len(buf), 0.0)
     data = caller.upper.take()[-1]

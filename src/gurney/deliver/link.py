@@ -253,13 +253,13 @@ class Link:
         position, end = 0, held + count
         while self._sock is not None:
             taken = self._core.receive(receiver.buffer, position, end, now)
-            events_came = self._act(receiver.buffer)
-            if taken == position and not events_came:
+            came = self._act()
+            moved, position = taken != position, taken
+            if not moved and not came or position == end and not self._core.busy:
                 break
-            position = taken
         self._tail = bytes(receiver.view[position:end]) if self._sock is not None else b""
 
-    def _act(self, buffer: bytearray | None = None) -> bool:
+    def _act(self) -> bool:
         came = False
         for event in self._core.take():
             came = True
@@ -269,8 +269,8 @@ class Link:
                 case events.Send(data):
                     self._outbox.add(data)
                     self._flush()
-                case events.CommandSet(_, data, data_set):
-                    self._on_answer(data, data_set)
+                case events.CommandSet():
+                    self._on_answer(event.said, event.data_set)
                 case events.Accepted():
                     self._on_accepted(event)
                 case events.Rejected(result, source, reason):
@@ -300,14 +300,12 @@ class Link:
             self._drop()  # it is over: a member that asked and does not close keeps no slot (PS3.8 leaves us ARTIM to wait)
             self._ends.closed(self)
 
-    def _on_answer(self, data: bytes, data_set: bool) -> None:
+    def _on_answer(self, answer: command.Command | command.CommandFault, data_set: bool) -> None:
         transfer = self.transfer
         if transfer is None:
             self._breach("an answer nobody asked for")
             return
-        try:
-            answer = command.read(data)
-        except command.CommandFault:
+        if isinstance(answer, command.CommandFault):
             self._breach("an answer that cannot be read")
             return
         if answer.field != command.C_STORE_RQ | command.RESPONSE or answer.responded_id != self._message_id or answer.status is None:

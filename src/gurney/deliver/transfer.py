@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ class Run:
 
     __slots__ = ("context_ids", "end", "slab", "start")
 
-    def __init__(self, slab: Slab, start: int, end: int, context_ids: array[int]) -> None:
+    def __init__(self, slab: Slab, start: int, end: int, context_ids: list[range]) -> None:
         self.slab = slab
         self.start = start
         self.end = end

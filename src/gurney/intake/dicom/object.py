@@ -6,24 +6,28 @@ from collections.abc import Mapping
 
 from gurney.balance import facts, rules
 from gurney.deliver.transfer import Transfer
+from gurney.wire.dicom import pdv
 from gurney.wire.dicom.head import Head
 
 
 class Reading:
     """The head of one object on its way: fed with payload until everything wanted is known or cannot be."""
 
-    __slots__ = ("_head", "_known", "_transfer", "decided")
+    __slots__ = ("_head", "_known", "_payload", "_transfer", "decided")
 
     def __init__(self, transfer: Transfer, wanted: facts.Wanted, known: Mapping[str, str]) -> None:
         self._transfer = transfer
         self._known = known
         self._head = Head(transfer.context[1], wanted)
+        self._payload = pdv.Payload()
         self.decided = False
 
-    def feed(self, payload: memoryview) -> bool:
-        """Take payload bytes of the data set; True once decided."""
-        if not self.decided and self._head.feed(payload):
-            self._decide()
+    def feed(self, run: memoryview, lead: int) -> bool:
+        """Take the next run of the data set's wire bytes, `lead` as its event has it; True once decided."""
+        for span in self._payload.spans(run, lead):
+            if self._head.feed(span):
+                self._decide()
+                break
         return self.decided
 
     def finish(self) -> None:

@@ -121,7 +121,8 @@ class Session:
                 taken = self._core.receive(slab.view, memory.position, slab.fill, self._loop.time())
                 moved = taken != memory.position
                 memory.position = taken
-                if not self._act(slab) and not moved:
+                came = self._act(slab)
+                if not moved and not came or memory.position == slab.fill and not self._core.busy:
                     break
         finally:
             self._consuming = False
@@ -133,7 +134,7 @@ class Session:
         """Stop reading a sender that is ahead of us or leaves its answers unread; `drained`, an answer or `_flush` look again."""
         if self._ahead():
             self._pause()
-        else:
+        elif self._paused:
             self._resume()
 
     def _ahead(self) -> bool:
@@ -229,7 +230,6 @@ class Session:
         self._core.accept(
             pdu.AssociateAC(ae_bytes=rq.ae_bytes, contexts=outcome.contexts, max_length=maximum, async_window=window), self._loop.time()
         )
-        self._core.want_payload = True
         self.associated = True
         self._service.associated(self)
         self._act()
@@ -258,10 +258,9 @@ class Session:
 
     def _on_command(self, event: events.CommandSet) -> None:
         self._core.hold = True
-        try:
-            request = command.read(event.data)
-        except command.CommandFault as fault:
-            self._malformed(str(fault.reason))
+        request = event.said
+        if isinstance(request, command.CommandFault):
+            self._malformed(str(request.reason))
             return
         context = self._contexts[event.context_id]
         if request.field == command.C_ECHO_RQ:
@@ -331,15 +330,10 @@ class Session:
     def _read_head(self, reading: Reading, event: events.Data, slab: Slab) -> None:
         transfer = self.transfer
         assert transfer is not None
-        spans = event.payload or ()
-        for at in range(0, len(spans), 2):
-            if reading.feed(slab.view[spans[at] : spans[at + 1]]):
-                break
-        if transfer.whole:
+        if not reading.feed(slab.view[event.start : event.end], event.lead) and transfer.whole:
             reading.finish()
         if reading.decided:
             self._reading = None
-            self._core.want_payload = False
             self._service.route(transfer, reading)
 
     # -- answering (transfer.Owner)
@@ -355,7 +349,6 @@ class Session:
         if not transfer.whole:
             transfer.discard = True
             self._reading = None
-            self._core.want_payload = False
             self._throttle()
             return
         self._late_answer(transfer)
@@ -398,7 +391,6 @@ class Session:
     def _reply(self, context_id: int, data: bytes) -> None:
         """One answer in one write; the next message may begin."""
         self._core.hold = False
-        self._core.want_payload = True  # the next command and the head of its data set may come in one read
         self._send(pdv.fragment_command(context_id, data, self._core.peer_maximum))
 
     def _send(self, data: bytes) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass
 
+from gurney.wire.dicom.command import Command, CommandFault
 from gurney.wire.dicom.pdu import AssociateAC, AssociateRQ
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Send:
     """Bytes to send to the peer, in this order among themselves and after all data sent before."""
 
@@ -73,32 +73,33 @@ class Closed:
     clean: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CommandSet:
-    """A whole command set, joined, at most 16 KiB. `data_set`: a data set follows ((0000,0800) is not 0101H, PS3.7 §E.1)."""
+    """A whole command set, joined, at most 16 KiB. `data_set`: a data set follows ((0000,0800) is not 0101H, PS3.7 §E.1).
+
+    `said` is what it says, or why that cannot be used. Not frozen, for the hot path's sake.
+    """
 
     context_id: int
     data: bytes
     data_set: bool
+    said: Command | CommandFault
 
 
 @dataclass(slots=True)
 class Data:
     """A run of a data set's wire bytes `buf[start:end)` of the `receive` call it comes from, PDU and PDV headers included.
 
-    `context_ids`: the offset in buf of every context id byte of the run. `payload`: start, end, start, end … of the payload in
-    buf, only when `want_payload` was set. `lead` > 0: the run begins inside a PDU whose 6 header bytes went with the command;
-    write a header for `lead` bytes before it (`pdv.header`). `last`: the data set ends with this run. `largest`: the largest
-    P-DATA-TF variable field of the data set so far. Valid until the caller touches buf. Not frozen, for the hot path's sake.
+    `context_ids`: the offsets in buf of every context id byte of the run. `lead` > 0: the run begins inside a PDU whose 6 header
+    bytes went with the command; write a header for `lead` bytes before it (`pdv.header`). `last`: the data set ends with this run.
+    Valid until the caller touches buf. Not frozen, for the hot path's sake.
     """
 
     start: int
     end: int
-    context_ids: array[int]
-    payload: array[int] | None
+    context_ids: list[range]
     lead: int
     last: bool
-    largest: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ what we send. A PDV item is 4 bytes of length (counting what follows), 1 of cont
 from __future__ import annotations
 
 import struct
-from array import array
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
+from gurney.wire.dicom.command import Command, CommandFault, read
 from gurney.wire.dicom.events import CommandSet, Data, Event
 from gurney.wire.dicom.items import PduFault
 
@@ -25,7 +26,7 @@ BETWEEN, IN_COMMAND, IN_DATA = range(3)  # phases of a message
 
 _PDU = struct.Struct(">BxI")
 _PDV = struct.Struct(">IBB")
-_BOTH = struct.Struct("12s")  # a PDU header and its first PDV header, to compare them at once
+_HEADERS = 12  # bytes of a PDU header and its first PDV header
 _ELEMENT = struct.Struct("<HHI")
 _NO_DATA_SET = b"\x01\x01"  # value of Command Data Set Type (0000,0800) (PS3.7 §E.1)
 
@@ -37,15 +38,14 @@ class Inbound:
     """
 
     __slots__ = (
-        *("phase", "pdu_left", "accepted", "maximum", "want_payload", "ended", "fault", "skip", "notes"),
-        *("_command", "_context", "_control", "_pdv_left", "_begun", "_lead", "_largest"),
+        *("phase", "pdu_left", "accepted", "maximum", "ended", "fault", "skip", "notes"),
+        *("_command", "_context", "_control", "_pdv_left", "_begun", "_lead"),
     )
 
     def __init__(self, maximum: int, notes: dict[str, None]) -> None:
         self.maximum = maximum  # of a P-DATA-TF variable field, as advertised
         self.accepted: frozenset[int] = frozenset()  # context ids
         self.notes = notes  # words of what was tolerated
-        self.want_payload = False
         self.phase = BETWEEN
         self.ended = False  # the last `walk` stopped right after a message
         self.fault: PduFault | None = None  # the last `walk` stopped at something PS3.8 Annex E or PS3.7 §6.3 forbids
@@ -57,7 +57,6 @@ class Inbound:
         self._pdv_left = 0  # payload of that PDV still to come
         self._begun = False  # the data set's first PDV has been met
         self._lead = 0
-        self._largest = 0
 
     def walk(self, buf: Buffer, pos: int, end: int, events: list[Event]) -> int:
         """Walk buf[pos:end) from where the last walk stopped, or from a P-DATA-TF header; returns where this one stops.
@@ -66,8 +65,7 @@ class Inbound:
         Appends at most one CommandSet and one Data.
         """
         self.ended = False
-        ids = array("I")
-        spans = array("I") if self.want_payload else None
+        ids: list[range] = []
         start = pos if self._begun else -1
         try:
             while not self.ended:
@@ -78,19 +76,20 @@ class Inbound:
                     if self.phase == IN_DATA:
                         if start < 0:
                             start = pos
-                        ids.append(at - 2)
-                        if self._control == 0 and at - pos == 12 and self._pdv_left == self.pdu_left:
-                            pos = self._stride(buf, pos, end, ids, spans)
+                        step = self._pdv_left + _HEADERS
+                        if self._control == 0 and at - pos == _HEADERS and self._pdv_left == self.pdu_left and end - pos >= 2 * step:
+                            pos = self._stride(buf, pos, end, step, ids)
                             continue
+                        ids.append(range(at - 2, at - 1))
                     pos = at
-                pos = self._payload(buf, pos, end, spans)
+                pos = self._payload(buf, pos, end)
                 if self._pdv_left:
                     break
                 self._finish(events)
         except PduFault as fault:
             self.fault = fault
         if start >= 0 and pos > start:
-            events.append(Data(start, pos, ids, spans, self._lead, self.ended, self._largest))
+            events.append(Data(start, pos, ids, self._lead, self.ended))
             self._lead = 0
         return pos
 
@@ -122,10 +121,7 @@ class Inbound:
         if not control & COMMAND:
             if not self._begun:
                 self._begun = True
-                self._largest = 0
                 self._lead = left if at == pos else 0
-            if left > self._largest and (at != pos or self._lead == left):
-                self._largest = left
         self._control = control
         self._pdv_left = size - 2
         self.pdu_left = left - 6
@@ -162,38 +158,29 @@ class Inbound:
         elif size & 1:
             self.notes["odd-fragment"] = None
 
-    def _stride(self, buf: Buffer, pos: int, end: int, ids: array[int], spans: array[int] | None) -> int:
-        """The common case: PDUs of one PDV with the headers of the one just opened at pos. Returns the next header or `end`."""
-        size = self._pdv_left
-        step = size + 12
-        first = len(ids) - 1
-        same = _BOTH.unpack_from(buf, pos)
-        unpack, append, stop = _BOTH.unpack_from, ids.append, end - 12
-        pos += step
-        while pos <= stop and unpack(buf, pos) == same:
-            append(pos + 10)
+    def _stride(self, buf: Buffer, pos: int, end: int, step: int, ids: list[range]) -> int:
+        """The common case: whole PDUs of one PDV with the very headers of the one just opened at pos, `step` bytes each.
+
+        They are compared in one pass over the buffer, without a step of ours for each. Returns where the first other one begins.
+        """
+        view = memoryview(buf)
+        first = pos
+        same = bytes(view[pos : pos + _HEADERS])
+        for (headers,) in _stepping(step).iter_unpack(view[pos : pos + (end - pos) // step * step]):
+            if headers != same:
+                break
             pos += step
-        if spans is not None:
-            for offset in ids[first:]:
-                if size and offset + 2 < end:
-                    spans.append(offset + 2)
-                    spans.append(min(offset + 2 + size, end))
-        if pos > end:
-            self.pdu_left = self._pdv_left = pos - end
-            return end
+        ids.append(range(first + 10, pos, step))
         self.pdu_left = self._pdv_left = 0
         self._control = -1
         return pos
 
-    def _payload(self, buf: Buffer, pos: int, end: int, spans: array[int] | None) -> int:
+    def _payload(self, buf: Buffer, pos: int, end: int) -> int:
         """Pass over the open PDV's payload as far as it has come; a command's is kept."""
         size = min(self._pdv_left, end - pos)
         if size:
             if self._control & COMMAND:
                 self._command += buf[pos : pos + size]
-            elif spans is not None:
-                spans.append(pos)
-                spans.append(pos + size)
             self._pdv_left -= size
             self.pdu_left -= size
         return pos + size
@@ -207,15 +194,26 @@ class Inbound:
             self.phase, self._begun, self.ended = BETWEEN, False, True
             return
         command = bytes(self._command)
-        data_set = has_data_set(command)
+        said: Command | CommandFault
+        try:
+            said = read(command)
+            data_set = said.data_set
+        except CommandFault as fault:
+            said, data_set = fault, has_data_set(command)
         if not data_set and self.pdu_left:
             self.skip = self.pdu_left
             raise PduFault(6, "pdv-after-the-last")
-        events.append(CommandSet(self._context, command, data_set))
+        events.append(CommandSet(self._context, command, data_set, said))
         if data_set:
             self.phase = IN_DATA
         else:
             self.phase, self.ended = BETWEEN, True
+
+
+@lru_cache(maxsize=256)  # peers choose the sizes, but few of them
+def _stepping(step: int) -> struct.Struct:
+    """The headers of PDUs that follow each other every `step` bytes."""
+    return struct.Struct(f"{_HEADERS}s{step - _HEADERS}x")
 
 
 def has_data_set(command: bytes) -> bool:
@@ -238,10 +236,13 @@ def header(lead: int) -> bytes:
     return _PDU.pack(P_DATA, lead)
 
 
-def patch(buf: bytearray | memoryview, context_ids: Iterable[int], context_id: int) -> None:
+def patch(buf: bytearray | memoryview, context_ids: Iterable[range], context_id: int) -> None:
     """Write another context id at the offsets a Data event gave."""
-    for offset in context_ids:
-        buf[offset] = context_id
+    for offsets in context_ids:
+        if len(offsets) == 1:
+            buf[offsets.start] = context_id
+        else:
+            buf[offsets.start : offsets.stop : offsets.step] = bytes((context_id,)) * len(offsets)
 
 
 def payload_room(maximum: int) -> int:
@@ -257,20 +258,49 @@ def fragment_command(context_id: int, data: bytes, maximum: int) -> bytes:
     return b"".join(_headers(context_id, len(piece), COMMAND | (LAST if n == last else 0)) + piece for n, piece in enumerate(pieces))
 
 
+class Payload:
+    """Where the payload lies in the runs of one data set that `Inbound` has walked, so that no header in them is cut or lies."""
+
+    __slots__ = ("_pdu_left", "_pdv_left")
+
+    def __init__(self) -> None:
+        self._pdu_left = 0
+        self._pdv_left = 0
+
+    def spans(self, run: memoryview, lead: int = 0) -> Iterator[memoryview]:
+        """The payload of the next run, piece by piece; `lead` is its Data event's. Runs come in order, each taken to its end."""
+        pos, end = 0, len(run)
+        if lead:
+            self._pdu_left = lead
+        while pos < end:
+            if self._pdv_left:
+                size = min(self._pdv_left, end - pos)
+                self._pdv_left -= size
+                self._pdu_left -= size
+                pos += size
+                yield run[pos - size : pos]
+            elif self._pdu_left:
+                self._pdv_left = _PDV.unpack_from(run, pos)[0] - 2
+                self._pdu_left -= 6
+                pos += 6
+            else:
+                self._pdu_left = _PDU.unpack_from(run, pos)[1]
+                pos += 6
+
+
 class Reframe:
     """One data set's runs again, with PDU and PDV headers of our own for a smaller maximum; payload is not copied.
 
     An odd byte at the end of a run is kept for the next, so that fragments stay even (PS3.8 §E.1).
     """
 
-    __slots__ = ("_context_id", "_odd", "_pdu_left", "_pdv_left", "_room")
+    __slots__ = ("_context_id", "_odd", "_payload", "_room")
 
     def __init__(self, context_id: int, maximum: int) -> None:
         """`maximum`: the receiver's, at least 8."""
         self._context_id = context_id
         self._room = payload_room(maximum)
-        self._pdu_left = 0
-        self._pdv_left = 0
+        self._payload = Payload()
         self._odd = b""
 
     def run(self, run: memoryview, lead: int = 0, last: bool = False) -> Iterator[Buffer]:
@@ -278,7 +308,7 @@ class Reframe:
         parts: list[Buffer] = [self._odd] if self._odd else []
         size = len(parts)
         self._odd = b""
-        for span in self._spans(run, lead):
+        for span in self._payload.spans(run, lead):
             while span:
                 if size == self._room:
                     yield _headers(self._context_id, size, 0)
@@ -296,26 +326,6 @@ class Reframe:
         if size or last:
             yield _headers(self._context_id, size, LAST if last else 0)
             yield from (part for part in parts if len(part))
-
-    def _spans(self, run: memoryview, lead: int) -> Iterator[memoryview]:
-        """The payload in a run that `Inbound` has walked, so that no header in it is cut or lies."""
-        pos, end = 0, len(run)
-        if lead:
-            self._pdu_left = lead
-        while pos < end:
-            if self._pdv_left:
-                size = min(self._pdv_left, end - pos)
-                yield run[pos : pos + size]
-                self._pdv_left -= size
-                self._pdu_left -= size
-                pos += size
-            elif self._pdu_left:
-                self._pdv_left = _PDV.unpack_from(run, pos)[0] - 2
-                self._pdu_left -= 6
-                pos += 6
-            else:
-                self._pdu_left = _PDU.unpack_from(run, pos)[1]
-                pos += 6
 
 
 def _headers(context_id: int, size: int, control: int) -> bytes:

@@ -58,7 +58,7 @@ class Upper:
     Local requests take `now` as an option. Left out, the deadline they start counts from the next `tick` or `receive`, and until
     then `deadline` says the time last heard of, which asks for that tick at once.
 
-    `hold` and `want_payload` are the caller's to set at any time; see `receive`.
+    `hold` is the caller's to set at any time; see `receive`.
     """
 
     def __init__(self, accepting: bool, now: float, timers: Timers | None = None, own_maximum: int = pdu.OWN_MAXIMUM) -> None:
@@ -90,15 +90,6 @@ class Upper:
     # what the caller looks at
 
     @property
-    def want_payload(self) -> bool:
-        """Whether Data events carry payload spans."""
-        return self._inbound.want_payload
-
-    @want_payload.setter
-    def want_payload(self, value: bool) -> None:
-        self._inbound.want_payload = value
-
-    @property
     def inside_message(self) -> bool:
         """A message has begun and not ended (a cut header counts)."""
         return self._cut or self._inbound.phase != BETWEEN
@@ -116,6 +107,11 @@ class Upper:
         if self.state != states.OPEN:
             return self._due
         return self._pace.deadline(self.inside_message, self.accepting)
+
+    @property
+    def busy(self) -> bool:
+        """Events wait to be taken."""
+        return bool(self._events)
 
     def take(self) -> list[Event]:
         """The events since the last `take`, in order."""
@@ -136,24 +132,25 @@ class Upper:
         self._hear(end - start, now)
         pos, before = start, -1
         self._cut = False
+        inbound = self._inbound
         while pos != before:
             before = pos
-            if self._discard:
+            if inbound.pdu_left:
+                pos = self._data(buf, pos, end)
+            elif self._discard:
                 size = min(self._discard, end - pos)
                 self._discard -= size
                 pos += size
             elif self._gathered is not None:
                 pos = self._gather(buf, pos, end)
-            elif self._inbound.pdu_left:
-                pos = self._data(buf, pos, end)
             elif self.state in (states.IDLE, states.DIALLING):
                 if self.state == states.DIALLING and end > pos:
                     self._note("bytes-before-connection")
                 pos = end
             elif end - pos >= 6:
                 pos = self._pdu(buf, pos, end)
-            if self._inbound.ended or self._stop:
-                self._inbound.ended = self._stop = False
+            if inbound.ended or self._stop:
+                inbound.ended = self._stop = False
                 break
         else:
             self._cut = 0 < end - pos < 12 and not (self.hold and self._held(buf, pos))
