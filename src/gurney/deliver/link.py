@@ -255,7 +255,7 @@ class Link:
             taken = self._core.receive(receiver.buffer, position, end, now)
             came = self._act()
             moved, position = taken != position, taken
-            if not moved and not came or position == end and not self._core.busy:
+            if (not moved and not came) or (position == end and not self._core.busy):
                 break
         self._tail = bytes(receiver.view[position:end]) if self._sock is not None else b""
 

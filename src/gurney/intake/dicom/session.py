@@ -122,7 +122,7 @@ class Session:
                 moved = taken != memory.position
                 memory.position = taken
                 came = self._act(slab)
-                if not moved and not came or memory.position == slab.fill and not self._core.busy:
+                if (not moved and not came) or (memory.position == slab.fill and not self._core.busy):
                     break
         finally:
             self._consuming = False

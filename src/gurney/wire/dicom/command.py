@@ -131,7 +131,10 @@ class CommandFault(Exception):
 
 @dataclass(slots=True)  # not frozen, for the hot path's sake
 class Command:
-    """One command set, never changed. Texts are Latin-1 of the bytes without trailing NUL and space; absent texts are "", absent numbers None."""
+    """One command set, never changed. Texts are Latin-1 of the bytes without trailing NUL and space.
+
+    Absent texts are "", absent numbers None.
+    """
 
     data: bytes  # the whole set as it came
     field: int  # (0000,0100)

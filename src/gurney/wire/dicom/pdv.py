@@ -118,10 +118,9 @@ class Inbound:
         if control > (COMMAND | LAST):
             self.notes["control-header-bits"] = None
             control &= COMMAND | LAST
-        if not control & COMMAND:
-            if not self._begun:
-                self._begun = True
-                self._lead = left if at == pos else 0
+        if not control & COMMAND and not self._begun:
+            self._begun = True
+            self._lead = left if at == pos else 0
         self._control = control
         self._pdv_left = size - 2
         self.pdu_left = left - 6
