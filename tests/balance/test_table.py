@@ -26,6 +26,8 @@ FULL = table(
         pool(member("breast"), name="breast", balance="failover"),
     ),
 )
+FULL = replace(FULL, materials={"certificate": {"own.pem": "0a" * 32}})
+SECURED = {"certificates": ["own.pem"], "client_ca": None, "crl": None, "suites": "bcp195"}
 
 
 def test_what_is_dumped_is_loaded_again() -> None:
@@ -63,7 +65,7 @@ def broken(path: str, value: Any) -> bytes:
 @pytest.mark.parametrize(
     ("path", "value", "named"),
     [
-        ("format", 2, "format"),
+        ("format", 3, "format"),
         ("format", True, "format"),
         ("format", ..., "format"),
         ("application", ..., "application is missing"),
@@ -83,6 +85,10 @@ def broken(path: str, value: Any) -> bytes:
         ("services/store/limits", None, "services.store.limits must be an object, not null"),
         ("services/store/name", "other", "services.store.name differs from its key"),
         ("pools/archive/balance", "luck", "pools.archive.balance is no balance of this version"),
+        ("materials/ca", {"ca.pem": "00"}, "materials.ca.ca.pem must be a SHA-256 in hex"),
+        ("services/store/tls", {**SECURED, "client_ca": "other.pem"}, "materials.ca has no 'other.pem'"),
+        ("services/store/tls", {**SECURED, "suites": "weak"}, "services.store.tls.suites must be bcp195 or modified or legacy"),
+        ("services/store/tls", {**SECURED, "certificates": []}, "services.store.tls.certificates must not be empty"),
         ("pools/archive/statuses/A9xx", "done", "pools.archive.statuses.A9xx is no row of the status policy"),
         ("pools/archive/statuses/a9xx", "next", "pools.archive.statuses.a9xx is no row of the status policy"),
         ("pools/archive/members", {}, "pools.archive.members must be an array, not an object"),
@@ -100,7 +106,7 @@ def test_what_is_wrong_is_named_by_its_path(path: str, value: Any, named: str) -
     assert named in refused.value.message
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b"[" * 100_000, b'{"format": 1, "format": 1}', b"NaN"])
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b"[" * 100_000, b'{"format": 2, "format": 2}', b"NaN"])
 def test_what_is_no_table_is_refused(data: bytes) -> None:
     with pytest.raises(InputRefused):
         load(data)

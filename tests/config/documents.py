@@ -51,6 +51,11 @@ applications:
             pool: archive
           - pool: archive
       second: {protocol: dicom, listen: 127.0.0.1:11113, prefer: 1.2.840.10008.1.2, rules: [{pool: breast}]}
+      secure:
+        protocol: dicom
+        listen: 2762
+        tls: {certificate: tls/pacs.pem, client_ca: tls/modalities.pem, crl: tls/revoked.pem, suites: modified}
+        rules: [{match: {tls_subject: [DNS:ct1.example.org, CN=MR1*]}, pool: archive}, {pool: vna}]
     pools:
       archive:
         balance: least-load
@@ -73,6 +78,11 @@ applications:
           archive-3: {address: "fd00::13", port: 104, ae_title: "ARCHIVE 3"}
           archive-4: 10.0.0.14:104
       breast: [BREAST@10.0.0.21:104, "[fd00::21]:104", {address: "BREAST2@10.0.0.22", port: 104, weight: 7}]
+      vna:
+        tls: {ca: tls/inside.pem, certificate: tls/gurney.pem}
+        members:
+          vna-1: VNA@10.0.0.41:2762
+          vna-2: {address: VNA@vna.example.org:2762, tls: {ca: system, server_name: Vna-2.example.org}}
 """
 
 

@@ -46,7 +46,7 @@ def test_a_glob_of_another_form_is_refused(glob: str) -> None:
 
 def test_everything_is_every_member_in_order() -> None:
     assert matching(document(), "*/*/*") == objects(document())
-    assert len(objects(document())) == 7
+    assert len(objects(document())) == 9
 
 
 def test_what_is_laid_is_seen_and_nothing_else_changes() -> None:

@@ -8,12 +8,13 @@ import pytest
 
 from gurney.balance import table
 from gurney.compile import route
-from tests.golden.pairs import ROUTE, document
+from tests.golden.pairs import ROUTE, document, materials
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in ROUTE.glob("*.yaml")))
 def test_a_document_compiles_to_its_golden_table(name: str) -> None:
-    made = route.compile(document(name), "pacs")
+    found = document(name)
+    made = route.compile(found, "pacs", materials(found))
     golden = ROUTE / f"{name}.json"
     if os.environ.get("GOLDEN") == "write":
         golden.write_bytes(made.bytes)

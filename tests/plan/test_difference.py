@@ -8,6 +8,7 @@ import pytest
 
 from gurney.config.document import Application
 from gurney.config.overrides import Override, lay
+from gurney.config.proxied import ListenerTls, MemberTls
 from gurney.config.reader import read
 from gurney.plan.difference import differences
 
@@ -137,7 +138,7 @@ def test_every_field_that_can_differ_is_said() -> None:
         return "other"
 
     def changed(node: object) -> list[object]:
-        skipped = ("name", "path", "members", "rules", "check", "limits", "statuses", "match", "override")
+        skipped = ("name", "path", "members", "rules", "check", "limits", "statuses", "match", "override", "tls")
         return [
             replace(node, **{item.name: other(item.name, getattr(node, item.name))}) for item in fields(node) if item.name not in skipped
         ]  # type: ignore[type-var, arg-type]
@@ -151,7 +152,15 @@ def test_every_field_that_can_differ_is_said() -> None:
     checks = changed(member.check)
     pools += [replace(archive, members={**archive.members, "archive-1": replace(member, check=one)}) for one in checks]  # type: ignore[arg-type]
     variants += [replace(there, pools={**there.pools, "archive": one}) for one in pools]  # type: ignore[dict-item]
+    inward, outward = ListenerTls(("a.pem",), "ca.pem", "crl.pem", "modified"), MemberTls("system", "vna", "own.pem")
+    secured = replace(there, services={"store": replace(store, tls=inward)})
+    variants += [
+        secured,
+        replace(there, pools={**there.pools, "archive": replace(archive, members={"archive-1": replace(member, tls=outward)})}),
+    ]
     assert len(variants) > 30
+    for one in changed(inward):
+        assert differences(secured, replace(there, services={"store": replace(store, tls=one)}))  # type: ignore[arg-type]
     for variant in variants:
         if variant != there:
             assert differences(there, variant), variant

@@ -17,7 +17,7 @@ from gurney.config.faults import Unfit
 from gurney.errors import InputRefused
 from gurney.wire.dicom.command import Command
 
-ASSOCIATION: tuple[str, ...] = ("calling_ae", "called_ae", "network", "listener", "implementation")
+ASSOCIATION: tuple[str, ...] = ("calling_ae", "called_ae", "network", "listener", "implementation", "tls_subject")
 COMMAND: tuple[str, ...] = ("request", "sop_class", "sop_instance", "priority", "move_originator", "transfer_syntax")
 DATA: Mapping[str, int] = {
     "image_type": 0x0008_0008,
@@ -57,10 +57,16 @@ class Wanted:
     last: int  # the largest of `tags`; the walker itself goes on to where the private ones can be
 
 
-def association(calling_ae: str, called_ae: str, address: str, listener: str, implementation: str | None = None) -> dict[str, str]:
-    """The facts of an association; `address` is the sender's, `listener` the name of the one it came in by."""
+def association(
+    calling_ae: str, called_ae: str, address: str, listener: str, implementation: str | None = None, tls_subject: str = ""
+) -> dict[str, str]:
+    """The facts of an association; `address` is the sender's, `listener` the name of the one it came in by.
+
+    `tls_subject`: of the certificate the sender showed, subject and alternative names as components (`net.tls.subject`).
+    """
     found = {"calling_ae": calling_ae.strip(" \0"), "called_ae": called_ae.strip(" \0"), "network": plain(address), "listener": listener}
     found["implementation"] = (implementation or "").strip(" \0")
+    found["tls_subject"] = tls_subject
     return {name: value for name, value in found.items() if value}
 
 

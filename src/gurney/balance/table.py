@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import json
+import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from gurney.balance import codec, policy
@@ -19,18 +20,24 @@ from gurney.balance.facts import canonical
 from gurney.balance.members import BALANCES, overridden
 from gurney.config import words
 from gurney.config.document import Member, Pool, Service
+from gurney.config.materials import of_route
 from gurney.errors import InputRefused
 
-FORMAT = 1  # of route.json; a newer one is refused
+FORMAT = 2  # of route.json; a newer one is refused
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One application as its route process sees it: services with rules, pools with members, overrides merged in."""
+    """One application as its route process sees it: services with rules, pools with members, overrides merged in.
+
+    `materials` are the files their `tls` name: kind, name as written → SHA-256 (hex) of what it is to hold, by which it lies in the
+    application's folder. A revision thus brings its certificates back, and a renewed one is another table.
+    """
 
     application: str
     services: Mapping[str, Service]
     pools: Mapping[str, Pool]
+    materials: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def dump(table: Table) -> bytes:
@@ -87,6 +94,7 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 }
 
 Unsound = Iterator[tuple[str, str]]
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def _unsound(table: Table) -> Unsound:
@@ -108,6 +116,22 @@ def _unsound(table: Table) -> Unsound:
             yield f"{path}.members", "must not be empty"
         for at, member in enumerate(pool.members.values()):
             yield from _unsound_member(f"{path}.members[{at}]", member)
+    yield from _unsound_materials(table)
+
+
+def _unsound_materials(table: Table) -> Unsound:
+    for kind, held in table.materials.items():
+        for name, digest in held.items():
+            if _DIGEST.fullmatch(digest) is None:
+                yield f"materials.{kind}.{name}", "must be a SHA-256 in hex"
+    for one in of_route(table.services.values(), table.pools.values()):
+        if one.name not in table.materials.get(one.kind, {}):
+            yield f"materials.{one.kind}", f"has no '{one.name}'"
+    for name, service in table.services.items():
+        if service.tls is not None and service.tls.suites not in words.SUITES:
+            yield f"services.{name}.tls.suites", f"must be {' or '.join(words.SUITES)}"
+        if service.tls is not None and not service.tls.certificates:
+            yield f"services.{name}.tls.certificates", "must not be empty"
 
 
 def _unsound_service(path: str, name: str, service: Service, pools: Mapping[str, Pool]) -> Unsound:

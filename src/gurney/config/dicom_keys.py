@@ -19,8 +19,15 @@ SERVICE = (
     Key("digest", "digest", "whether relayed objects are hashed", words.DIGESTS[0]),
     Key("replay_limit", "replay_limit", "bytes of an object kept for replay; beyond it a failure is A700", size(limits.REPLAY_OBJECT)),
     Key("limits", "limits", "limits of this service"),
-    *later("tls", "user_identity", "give_up", "query", "partial", "moves", "destinations", "notify"),
+    Key("tls", "dicom_tls", "TLS towards senders; omitted: plain"),
+    *later("user_identity", "give_up", "query", "partial", "moves", "destinations", "notify"),
     *later("order_by", "answers", "batch", "patient_key"),  # of hl7
+)
+TLS = (
+    Key("certificate", "files", "PEM file with chain and key, or a list; the first answers unknown names", required=True),
+    Key("client_ca", "file", "TLS is mutual: senders show a certificate of this CA (PEM)"),
+    Key("crl", "file", "revoked client certificates (PEM), a list of each CA in the chain"),
+    Key("suites", "suites", "which profile of PS3.15 is offered; legacy: the retired ones too, a condition", words.SUITES[0]),
 )
 LIMITS = (
     Key("associations", "count", "open associations of the service", str(limits.SERVICE_ASSOCIATIONS)),
@@ -45,7 +52,8 @@ POOL = (
     Key("check", "check", "the members' active check"),
     Key("weight", "weight", "the members' weight", str(limits.WEIGHT)),
     Key("statuses", "statuses", "rows of the status policy that differ here: {A9xx: next}", "{}"),
-    *later("tls", "storage", "authoritative", "takes", "send", "nak", "retry"),
+    Key("tls", "member_tls", "TLS towards the members, always verified; omitted: plain"),
+    *later("storage", "authoritative", "takes", "send", "nak", "retry"),
 )
 MEMBER = (
     Key("address", "target", "NAME@HOST:PORT or HOST:PORT; with keys for the rest HOST", required=True),
@@ -58,7 +66,8 @@ MEMBER = (
     Key("async_ops", "async_ops", "operations outstanding on one association", "1"),
     Key("check", "check", "its active check; keys left out are the pool's"),
     Key("site", "site_name", "where it stands; omitted: the pool's site"),
-    *later("tls", "rate", "send", "nak", "retry"),
+    Key("tls", "member_tls", "TLS towards it; keys left out are the pool's"),
+    *later("rate", "send", "nak", "retry"),
 )
 CHECK = (
     Key("kind", "check_kind", "what is asked of the member", "dicom-echo"),

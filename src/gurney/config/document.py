@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gurney.config.proxied import ProxyPool, ProxyService
+from gurney.config.proxied import ListenerTls, MemberTls, ProxyPool, ProxyService
 from gurney.config.served import Listen, Rule
 
 __all__ = ["Application", "Check", "Document", "Limits", "Listen", "Member", "Peer", "Pool", "Rule", "Service", "Site"]
@@ -52,6 +52,7 @@ class Member:
     site: str | None
     check: Check
     override: str | None = None
+    tls: MemberTls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ class Service:
     digest: str
     replay_limit: int
     limits: Limits
+    tls: ListenerTls | None = None
 
 
 @dataclass(frozen=True, slots=True)

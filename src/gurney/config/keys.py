@@ -37,6 +37,7 @@ KINDS: Mapping[str, tuple[Key, ...]] = {
     "application": APPLICATION,
     "limits": tuple(replace(key, default=None) for key in (*dicom_keys.LIMITS, *proxied_keys.HTTP_LIMITS)),
     "service.dicom": dicom_keys.SERVICE,
+    "tls.dicom": dicom_keys.TLS,
     "limits.dicom": dicom_keys.LIMITS,
     "rule.dicom": dicom_keys.RULE,
     "pool.dicom": dicom_keys.POOL,

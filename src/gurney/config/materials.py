@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gurney.config.document import Document
+from gurney.config.document import Document, Pool, Service
 from gurney.config.faults import Fault, Reading, printable, shown
-from gurney.config.proxied import Material, MemberTls, ProxyPool, ProxyService
+from gurney.config.proxied import ListenerTls, Material, MemberTls, ProxyPool, ProxyService, ServiceTls
 
 KINDS = ("certificate", "ca", "crl", "page")
 CALLED = {"certificate": "certificate", "ca": "CA", "crl": "revocation list", "page": "page"}
@@ -65,17 +65,32 @@ def wanted(document: Document) -> tuple[Wanted, ...]:
     """The files the document names, in its order; a file that several members of a pool share stands there once a pool."""
     found: dict[tuple[str, str, str], Wanted] = {}
     for application in document.applications.values():
-        for service in application.proxied.values():
-            for one in _of_service(service):
-                found.setdefault((service.path, one.kind, one.name), one)
-        for pool in application.proxied_pools.values():
-            for one in _of_pool(pool):
-                found.setdefault((pool.path, one.kind, one.name), one)
+        services: list[ProxyService | Service] = [*application.proxied.values(), *application.services.values()]
+        pools: list[ProxyPool | Pool] = [*application.proxied_pools.values(), *application.pools.values()]
+        for owner, one in _named_by(services, pools):
+            found.setdefault((owner, one.kind, one.name), one)
     return tuple(found.values())
 
 
-def _of_service(service: ProxyService) -> Iterator[Wanted]:
-    tls, path = service.tls, f"{service.path}.tls"
+def of_route(services: Iterable[Service], pools: Iterable[Pool]) -> tuple[Wanted, ...]:
+    """The files that services and pools of the route process name, each once a kind."""
+    found: dict[tuple[str, str], Wanted] = {}
+    for _, one in _named_by(services, pools):
+        found.setdefault((one.kind, one.name), one)
+    return tuple(found.values())
+
+
+def _named_by(services: Iterable[ProxyService | Service], pools: Iterable[ProxyPool | Pool]) -> Iterator[tuple[str, Wanted]]:
+    """Each with the document path of the service or pool it belongs to."""
+    for service in services:
+        for one in _of_listener(service.tls, f"{service.path}.tls"):
+            yield service.path, one
+    for pool in pools:
+        for one in _of_pool(pool):
+            yield pool.path, one
+
+
+def _of_listener(tls: ServiceTls | ListenerTls | None, path: str) -> Iterator[Wanted]:
     if tls is None:
         return
     for name in tls.certificates:
@@ -86,8 +101,8 @@ def _of_service(service: ProxyService) -> Iterator[Wanted]:
         yield Wanted(tls.crl, "crl", f"{path}.crl")
 
 
-def _of_pool(pool: ProxyPool) -> Iterator[Wanted]:
-    if pool.fallback_page is not None:
+def _of_pool(pool: ProxyPool | Pool) -> Iterator[Wanted]:
+    if isinstance(pool, ProxyPool) and pool.fallback_page is not None:
         yield Wanted(pool.fallback_page, "page", f"{pool.path}.fallback.page")
     for member in pool.members.values():
         yield from _of_member(member.tls, f"{member.path}.tls")

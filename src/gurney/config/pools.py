@@ -11,6 +11,8 @@ from gurney.config.balances import balance
 from gurney.config.document import Check, Member, Pool
 from gurney.config.faults import Unfit, printable, shown
 from gurney.config.fields import Desk, Fields
+from gurney.config.proxied import MemberTls
+from gurney.config.service_tls import member_tls
 from gurney.config.tree import Items, Node, Scalar
 
 _STATUS_ROW = re.compile(r"(?=.{4}\Z)[0-9A-F]{1,4}x{0,3}")
@@ -32,6 +34,7 @@ class _Defaults:
     weight: int
     site: str | None
     check: Check
+    tls: MemberTls | None = None
 
 
 def pool(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> Pool:
@@ -50,6 +53,7 @@ def pool(desk: Desk, name: str, key: Scalar, node: Node, path: str) -> Pool:
         weight=member_lists.weight(fields, limits.WEIGHT),
         site=member_lists.site(fields, None),
         check=_check(fields, CHECK),
+        tls=member_tls(fields, None),
     )
     members_node = fields.get("members")
     members = _members(desk, members_node, fields.under("members"), path, defaults) if members_node is not None else {}
@@ -181,6 +185,7 @@ def _member(desk: Desk, name: str | None, node: Node, path: str, at: tuple[int, 
         rate=None,
         site=member_lists.site(fields, defaults.site),
         check=_check(fields, defaults.check),
+        tls=member_tls(fields, defaults.tls),
     )
 
 
@@ -203,6 +208,7 @@ def _short_member(desk: Desk, name: str | None, node: Scalar, path: str, default
         rate=None,
         site=defaults.site,
         check=defaults.check,
+        tls=defaults.tls,
     )
 
 

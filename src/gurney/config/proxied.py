@@ -42,6 +42,16 @@ class ServiceTls:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenerTls:
+    """TLS towards senders of a service that the route process carries. With `client_ca` it is mutual: who shows none is refused."""
+
+    certificates: tuple[str, ...]  # file names as written; the first is shown to senders without or with an unknown SNI
+    client_ca: str | None
+    crl: str | None
+    suites: str  # a word of `config.words.SUITES`
+
+
+@dataclass(frozen=True, slots=True)
 class MemberTls:
     """TLS towards a member; chain and name are always verified."""
 

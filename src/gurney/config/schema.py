@@ -107,6 +107,8 @@ FORMS: dict[str, Schema] = {
     "check": _ref("check.dicom"),
     "http_check": _ref("check.http"),
     "tcp_check": _ref("check.tcp"),
+    "dicom_tls": _ref("tls.dicom"),
+    "suites": _enum(words.SUITES),
     "http_tls": _ref("tls.http"),
     "tcp_tls": _ref("tls.tcp"),
     "member_tls": _ref("member_tls"),

@@ -1,11 +1,11 @@
-"""The one place for reading `tls`: of services of http and tcp, towards clients, and of members."""
+"""The one place for reading `tls`: of services, towards clients and senders, and of members."""
 
 from __future__ import annotations
 
 from gurney.config import addresses, http_text, limits, text, words
 from gurney.config.faults import Unfit
 from gurney.config.fields import Fields
-from gurney.config.proxied import MemberTls, ServiceTls
+from gurney.config.proxied import ListenerTls, MemberTls, ServiceTls
 from gurney.config.tree import Items, Scalar
 
 MEMBER_TLS = MemberTls(ca="system", server_name=None, certificate=None)
@@ -18,11 +18,7 @@ def service_tls(service: Fields, protocol: str) -> ServiceTls | None:
     if fields is None:
         return None
     fields.judge()
-    client_ca = fields.value("client_ca", http_text.file_name, None)
-    for key in ("client", "crl"):
-        if fields.has(key) and not fields.has("client_ca"):
-            hint = "client_ca: FILE, the CA whose certificates clients show"
-            fields.desk.faults.add(fields.key_at(key), "GRN-S010", f"'{key}' needs 'client_ca'", hint, path=fields.under(key))
+    client_ca = _client_ca(fields, "client", "crl")
     client = fields.word("client", words.CLIENTS, (), "word for client", words.CLIENTS[0])
     return ServiceTls(
         certificates=_certificates(fields),
@@ -33,6 +29,30 @@ def service_tls(service: Fields, protocol: str) -> ServiceTls | None:
         hsts_ms=fields.value("hsts", _hsts, None) if protocol == "http" else None,
         redirect_from=fields.value("redirect_from", addresses.port, None) if protocol == "http" else None,
     )
+
+
+def listener_tls(service: Fields) -> ListenerTls | None:
+    """`tls` of a service the route process carries; None when it is left out or no mapping."""
+    node = service.get("tls")
+    fields = service.desk.open(node, service.under("tls"), "tls.dicom", service.key_at("tls")) if node is not None else None
+    if fields is None:
+        return None
+    fields.judge()
+    return ListenerTls(
+        certificates=_certificates(fields),
+        client_ca=_client_ca(fields, "crl"),
+        crl=fields.value("crl", http_text.file_name, None),
+        suites=fields.word("suites", words.SUITES, (), "word for suites", words.SUITES[0]),
+    )
+
+
+def _client_ca(fields: Fields, *needing: str) -> str | None:
+    """`client_ca`, without which the keys `needing` it mean nothing."""
+    for key in needing:
+        if fields.has(key) and not fields.has("client_ca"):
+            hint = "client_ca: FILE, the CA whose certificates clients show"
+            fields.desk.faults.add(fields.key_at(key), "GRN-S010", f"'{key}' needs 'client_ca'", hint, path=fields.under(key))
+    return fields.value("client_ca", http_text.file_name, None)
 
 
 def _certificates(fields: Fields) -> tuple[str, ...]:

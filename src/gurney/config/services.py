@@ -7,6 +7,7 @@ from collections.abc import Collection
 from gurney.config import addresses, dicom_match, limits, rules, text, words
 from gurney.config.document import Limits, Listen, Peer, Service
 from gurney.config.fields import Desk, Fields
+from gurney.config.service_tls import listener_tls
 from gurney.config.tree import Items, Node, Scalar
 
 LIMITS = Limits(
@@ -41,6 +42,7 @@ def service(desk: Desk, name: str, key: Scalar, node: Node, path: str, pools: Co
         digest=fields.word("digest", words.DIGESTS, words.DIGESTS_LATER, "digest", words.DIGESTS[0]),
         replay_limit=_replay_limit(fields),
         limits=dicom_limits(limits_of(fields, "limits.dicom"), base),
+        tls=listener_tls(fields),
     )
 
 

@@ -34,6 +34,7 @@ KEEPS = ("study", "patient", "object")  # dicom.md §4
 
 CLIENTS = ("required", "optional")  # client certificates, where there is a client_ca
 ALPNS = ("h2", "http/1.1")
+SUITES = ("bcp195", "modified", "legacy")  # PS3.15 B.12 · B.13 · the retired profiles (B.1, B.3, B.9, B.10)
 PROXIES = ("none", "v1", "v2")  # PROXY protocol towards a member
 
 CHECK_KINDS = ("tcp", "dicom-associate", "dicom-echo")  # made by the route process
@@ -57,7 +58,7 @@ DIGESTS_LATER = ("sha256",)
 URGENCIES = ("critical", "routine", "bulk")
 
 # dicom.md §3, by where they are read
-ASSOCIATION_FACTS = ("calling_ae", "called_ae", "network", "listener", "implementation")
+ASSOCIATION_FACTS = ("calling_ae", "called_ae", "network", "listener", "implementation", "tls_subject")
 COMMAND_FACTS = ("request", "sop_class", "sop_instance", "priority", "move_originator", "transfer_syntax")
 DATA_FACTS = (
     "image_type",
@@ -77,7 +78,7 @@ DATA_FACTS = (
     "series_uid",
 )
 FACTS = ASSOCIATION_FACTS + COMMAND_FACTS + DATA_FACTS
-FACTS_LATER = ("tls_subject", "user")
+FACTS_LATER = ("user",)
 
 # http.md §2, column plain; of http header:NAME too
 HTTP_FACTS = ("method", "path", "host", "network")

@@ -18,10 +18,11 @@ from typing import Any
 from gurney.balance import table
 from gurney.compile import route as compiled
 from gurney.disk import files
+from gurney.engines import route_files
 from gurney.engines.engine import Ground, Listener, Observed
 from gurney.errors import EngineRefused, GurneyError, InputRefused, NotFound, NotRunning
 from gurney.net.messages import Connection
-from gurney.state.users import share
+from gurney.state.certificates import Certificates
 
 START_SECONDS = 20.0  # from exec to the first answer on route.sock
 ANSWER_SECONDS = 10.0  # load: one validation of route.json and one swap between objects
@@ -88,15 +89,18 @@ class Route:
             if good is None:
                 self._stop(application, STOP_SECONDS)
                 return
+            needed = self._put(application, good)
             if self.published(application) != good:
-                _write(folder / STAGED, good, self._ground.user(application))
+                route_files.write(folder / STAGED, good, self._ground.user(application))
                 _rename(folder / STAGED, folder / PUBLISHED)
             self._run(application, listeners_of(good))
             self._load(application, good)
+            route_files.sweep(folder, needed)
 
     def keep(self, application: str, content: bytes) -> None:
         """The process and its listeners, as the guard is to have them."""
         with self._refusing(application):
+            self._put(application, content)
             self._run(application, listeners_of(content))
 
     def stop(self, application: str, within: float) -> None:
@@ -107,12 +111,20 @@ class Route:
     def _publish(self, application: str, content: bytes) -> None:
         folder = self._ground.folder(application)
         staged = folder / STAGED
-        _write(staged, content, self._ground.user(application))
+        route_files.write(staged, content, self._ground.user(application))
         self._ground.faults.hit("config.rendered")
         self.check(application, staged.read_bytes())
+        self._put(application, content)
         self._ground.faults.hit("config.validated")
         _rename(staged, folder / PUBLISHED)
         self._ground.faults.hit("config.renamed")
+
+    def _put(self, application: str, content: bytes) -> frozenset[str]:
+        """The files this table names, before it takes its name; gives their digests."""
+        folder = self._ground.folder(application)
+        needed = route_files.digests(table.load(content))
+        route_files.put(folder, Certificates(folder.parent.parent / "keys" / "certificates"), needed, self._ground.user(application))
+        return needed
 
     def _confirm(self, application: str, content: bytes) -> None:
         self._load(application, content)
@@ -121,11 +133,13 @@ class Route:
         if seen.generation != self.generation(content):
             raise EngineRefused(f"the route process serves {_short(seen.generation)} after the load of {_short(self.generation(content))}")
         self._ground.faults.hit("config.confirmed")
+        route_files.sweep(self._ground.folder(application), route_files.digests(table.load(content)))
 
     def _stop(self, application: str, within: float) -> None:
         if any(process.name == self.process(application) for process in self._ground.keeper.processes()):
             self._ground.keeper.stop(self.process(application), within)
         files.remove(self._ground.folder(application) / PUBLISHED)
+        route_files.sweep(self._ground.folder(application), ())
 
     def published(self, application: str) -> bytes | None:
         """route.json as it stands."""
@@ -228,18 +242,6 @@ def _refusal(answer: Mapping[str, Any]) -> GurneyError:
         if answer.get("code") == kind.code:
             return kind(message, hint=hint)
     return EngineRefused(message, hint=hint)
-
-
-def _write(path: Path, content: bytes, user: int | None) -> None:
-    """Never over what stands there: it might be the application's own. `user` may read it."""
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        if user is not None:
-            share(descriptor, user)
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _rename(fresh: Path, name: Path) -> None:

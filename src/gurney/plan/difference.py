@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gurney.config.document import Application, Check, Limits, Member, Pool, Rule, Service
+from gurney.config.proxied import ListenerTls
 from gurney.plan import proxied, shown
-from gurney.plan.compare import Difference, Found, Key, keys, named, order, told
+from gurney.plan.compare import Difference, Found, Key, keys, named, order, part, told
 
 __all__ = ["Difference", "differences"]
 
@@ -48,6 +49,7 @@ _SERVICE: tuple[Key, ...] = (
     told("digest"),
     told("replay_limit", shown.size),
 )
+_TLS: tuple[Key, ...] = (told("certificates", key="certificate"), told("client_ca"), told("crl"), told("suites"))
 _LIMITS: tuple[Key, ...] = (
     *map(told, ("associations", "associations_per_address", "associations_per_ae", "unassociated", "unassociated_per_address")),
     told("max_object", shown.size),
@@ -74,6 +76,7 @@ _RULE: tuple[Key, ...] = (told("match", shown.match), told("pool"), told("urgenc
 
 def _service(before: Service, after: Service) -> Found:
     yield from keys(after.path, before, after, _SERVICE)
+    yield from part(f"{after.path}.tls", before.tls, after.tls, _TLS, _tls_text)
     limits: tuple[Limits, Limits] = (before.limits, after.limits)
     yield from keys(f"{after.path}.limits", *limits, _LIMITS)
     old, new = ({rule.name: rule for rule in service.rules} for service in (before, after))
@@ -101,12 +104,20 @@ def _member(before: Member, after: Member) -> Found:
     elif before.weight != after.weight:  # under an override it is the override's, and said above
         yield Difference(f"{after.path}.weight", f"{before.weight} → {after.weight}")
     yield from keys(after.path, before, after, _MEMBER)
+    yield from part(f"{after.path}.tls", before.tls, after.tls, proxied.MEMBER_TLS, proxied.member_tls_text)
     checks: tuple[Check, Check] = (before.check, after.check)
     yield from keys(f"{after.path}.check", *checks, _CHECK)
 
 
+def _tls_text(given: ListenerTls) -> str:
+    mutual = "" if given.client_ca is None else ", client certificates required"
+    return f"certificate {', '.join(given.certificates)}{mutual}"
+
+
 def _service_text(service: Service) -> str:
-    return f"{service.protocol} on {', '.join(map(shown.listen, service.listen))}, {shown.count(len(service.rules), 'rule')}"
+    secured = "" if service.tls is None else " with TLS"
+    where = ", ".join(map(shown.listen, service.listen))
+    return f"{service.protocol} on {where}{secured}, {shown.count(len(service.rules), 'rule')}"
 
 
 def _pool_text(pool: Pool) -> str:

@@ -56,7 +56,7 @@ _MEMBER: tuple[Key, ...] = (
     told("proxy"),
     told("site"),
 )
-_MEMBER_TLS: tuple[Key, ...] = (told("ca"), told("server_name"), told("certificate"))
+MEMBER_TLS: tuple[Key, ...] = (told("ca"), told("server_name"), told("certificate"))
 _CHECK: tuple[Key, ...] = (
     told("kind"),
     told("interval_ms", shown.duration, "interval"),
@@ -98,7 +98,7 @@ def _member(before: ProxyMember, after: ProxyMember) -> Found:
     elif before.weight != after.weight:  # under an override it is the override's, and said above
         yield Difference(f"{after.path}.weight", f"{before.weight} → {after.weight}")
     yield from keys(after.path, before, after, _MEMBER)
-    yield from part(f"{after.path}.tls", before.tls, after.tls, _MEMBER_TLS, _member_tls_text)
+    yield from part(f"{after.path}.tls", before.tls, after.tls, MEMBER_TLS, member_tls_text)
     yield from keys(f"{after.path}.check", before.check, after.check, _CHECK)
 
 
@@ -124,5 +124,6 @@ def _tls_text(given: ServiceTls) -> str:
     return f"certificate {', '.join(given.certificates)}{client}"
 
 
-def _member_tls_text(given: MemberTls) -> str:
+def member_tls_text(given: MemberTls) -> str:
+    """`verified by system`."""
     return f"verified by {given.ca}"

@@ -21,7 +21,9 @@ from gurney.state.folder import FOLDER_MODE, Folder
 
 FIRST, LAST = 60706, 61183
 SHARED_MODE = 0o1770
-ROOTS = ("haproxy", "output.log", "output.log.1", "route.json", "route.json.new")
+CERTIFICATES = "certificates"
+"""The folder in an application's folder that holds the files its route process reads, keys among them."""
+ROOTS = ("haproxy", CERTIFICATES, "output.log", "output.log.1", "route.json", "route.json.new")
 """What in an application's folder stays root's: what root reads back, and what root alone writes."""
 
 Able = Callable[[int, Path], str]

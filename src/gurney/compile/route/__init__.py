@@ -26,7 +26,7 @@ class Route:
         found = document.applications.get(application)
         if found is None:
             raise NotFound(f"the document has no application '{application}'")
-        return compile(document, application).bytes if found.services else None
+        return compile(document, application, ground.materials).bytes if found.services else None
 
     def process(self, content: bytes) -> Process:
         """What a plan needs to know of a route process that serves `content`. Raises `InputRefused` when it is of another version."""

@@ -9,7 +9,9 @@ from gurney.balance import table
 from gurney.balance.table import Table
 from gurney.compile.route.paths import of_table
 from gurney.config.addresses import spell_target
-from gurney.config.document import Document, Listen
+from gurney.config.document import Application, Document, Listen
+from gurney.config.materials import of_route
+from gurney.config.proxied import Material
 from gurney.errors import LocalError, NotFound
 
 
@@ -40,20 +42,32 @@ class Compiled:
         return tuple(path for path, origin in self.paths.items() if origin == document_path)
 
 
-def compile(document: Document, application: str) -> Compiled:
+def compile(document: Document, application: str, materials: Mapping[str, Material] | None = None) -> Compiled:
     """The route table of `application` in `document`, overrides already laid over it.
 
-    Equal applications give equal bytes, whatever else stands in the document. `NotFound` when the document has no such application;
+    `materials` are the files the document names, by name as written. Equal applications with equal files give equal bytes, whatever
+    else stands in the document. `NotFound` when the document has no such application;
     `LocalError` when the table would be refused by its own reader, which is a defect of ours.
     """
     found = document.applications.get(application)
     if found is None:
         raise NotFound(f"the document has no application '{application}'")
-    made = Table(found.name, found.services, found.pools)
+    made = Table(found.name, found.services, found.pools, _held(found, materials or {}))
     data = table.dump(made)
     if table.load(data) != made:
         raise LocalError(f"the route table of '{application}' does not read back as it was written")
     return Compiled(data, table.generation(data), listeners(made), of_table(made))
+
+
+def _held(found: Application, materials: Mapping[str, Material]) -> Mapping[str, Mapping[str, str]]:
+    """The digests of the files this application's own `tls` name, by kind and name."""
+    held: dict[str, dict[str, str]] = {}
+    for one in of_route(found.services.values(), found.pools.values()):
+        material = materials.get(one.name)
+        if material is None or material.kind != one.kind:
+            raise LocalError(f"a {one.kind} the document names was not read")
+        held.setdefault(one.kind, {})[one.name] = material.digest
+    return held
 
 
 def listeners(made: Table) -> tuple[tuple[str, str, int], ...]:

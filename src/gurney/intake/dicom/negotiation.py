@@ -114,12 +114,13 @@ class Negotiating:
         return max(low, min([*known, high]))
 
 
-def association_facts(rq: pdu.AssociateRQ, address: str, listener: str) -> dict[str, str]:
-    """The facts an association request tells (dicom.md §3)."""
+def association_facts(rq: pdu.AssociateRQ, address: str, listener: str, tls_subject: str = "") -> dict[str, str]:
+    """The facts an association request tells, and the certificate shown before it (dicom.md §3)."""
     return facts.association(
         calling_ae=rq.calling_ae,
         called_ae=rq.called_ae,
         address=address,
         listener=listener,
         implementation=rq.implementation_version,
+        tls_subject=tls_subject,
     )
