@@ -21,7 +21,11 @@ peers: ## DCMTK, Orthanc, HAProxy, strace, iproute2 and systemd from Debian (ins
 	@tools/peers
 
 test: setup peers check ## everything: the gates and all tests, the live ones at small counts (<= 15 minutes)
-	@$(PYTEST) -q
+	@status=0; \
+	$(PYTEST) -q -n 2 --dist worksteal -m 'not alone' --ignore tests/layout || status=1; \
+	echo "alone on the machine:"; \
+	$(PYTEST) -q -m alone --ignore tests/layout || status=1; \
+	exit $$status
 
 quick: setup ## the pure rooms and the gates on layout, in less than a minute
 	@GURNEY_COUNTS=quick $(PYTEST) -q -n 2 -m 'not live' $$($(PYTHON_BIN) -m tools.selection quick)

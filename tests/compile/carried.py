@@ -87,10 +87,12 @@ def lay(bundle: Bundle, folder: Path, contents: Mapping[str, bytes] | None = Non
 
 
 @contextmanager
-def serving(bundle: Bundle, folder: Path, contents: Mapping[str, bytes] | None = None) -> Iterator[Running]:
+def serving(
+    bundle: Bundle, folder: Path, contents: Mapping[str, bytes] | None = None, environment: Mapping[str, str] = ENVIRONMENT
+) -> Iterator[Running]:
     """A HAProxy that serves the bundle, ended at the end."""
     lay(bundle, folder, contents)
-    with _started(["-f", "current/haproxy.cfg"], folder) as process:
+    with _started(["-f", "current/haproxy.cfg"], folder, environment) as process:
         _until(lambda: (folder / "run/admin.sock").exists() and _connects(folder / "run/admin.sock"), process)
         yield Running(bundle, folder, process)
 
@@ -107,9 +109,9 @@ def members(ports: list[int], folder: Path, secure: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def _started(arguments: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _started(arguments: list[str], folder: Path, environment: Mapping[str, str] = ENVIRONMENT) -> Iterator[subprocess.Popen[bytes]]:
     with open(folder / "said.log", "wb") as log:
-        process = subprocess.Popen([PROGRAM, *arguments], cwd=folder, env=ENVIRONMENT, stdout=log, stderr=log)
+        process = subprocess.Popen([PROGRAM, *arguments], cwd=folder, env=dict(environment), stdout=log, stderr=log)
     try:
         yield process
     finally:

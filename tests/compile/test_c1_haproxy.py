@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import os
 import re
@@ -22,6 +21,7 @@ from gurney.config.document import Document
 from gurney.config.proxied import Material
 from gurney.errors import GurneyError
 from tests.compile.hostile import payloads
+from tests.compile.places import Path, places, spelled, with_text
 from tests.compile.quoting import Foreign, Line, read
 
 SERVICE = """
@@ -112,55 +112,13 @@ applications:
       raw: {balance: source, persist: source, members: {a: "10.0.2.4:8080"}}
 """
 
-Path = tuple[Any, ...]
 _ENTRY = re.compile(r"[!-\"$-~]([ -~]*[!-~])?\n")  # a line of a map or list: printable ASCII that begins no comment
 COUNT = None if os.environ.get("GURNEY_COUNTS") == "chaos" else 160
-
-
-def _texts(node: Any, path: Path = ()) -> Iterator[Path]:
-    """The place of every text: values, and the names of what is freely named (a path that ends in `("key", NAME)`)."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield (*path, ("key", key))
-            yield from _texts(value, (*path, key))
-    elif isinstance(node, list):
-        for at, value in enumerate(node):
-            yield from _texts(value, (*path, at))
-    else:
-        yield path
-
-
-def _with(tree: Any, path: Path, text: str) -> Any:
-    made = copy.deepcopy(tree)
-    at = made
-    for part in path[:-1]:
-        at = at[part]
-    last = path[-1]
-    if isinstance(last, tuple):
-        items = [(text if key == last[1] else key, value) for key, value in at.items()]
-        at.clear()
-        at.update(items)
-    else:
-        at[last] = text
-    return made
-
-
-def _yaml(node: Any) -> str:
-    """The tree in YAML's flow style, every text in double quotes with escapes: what the payload means reaches the reader."""
-    if isinstance(node, dict):
-        return "{" + ", ".join(f"{_yaml(key)}: {_yaml(value)}" for key, value in node.items()) + "}"
-    if isinstance(node, list):
-        return "[" + ", ".join(map(_yaml, node)) + "]"
-    return '"' + re.sub(r"[^ !#-\[\]-~]", lambda found: f"\\U{ord(found[0]):08x}", node) + '"'
 
 
 TREES = {
     name: yaml.load(text, Loader=yaml.BaseLoader) for name, text in (("service", SERVICE), ("rules", RULES), ("pool", POOL), ("tcp", TCP))
 }
-
-
-def _places(tree: Any) -> list[Path]:
-    return [path for path in _texts(tree) if path[0] != ("key", "gurney")]
 
 
 def _ground(document: Document) -> Ground:
@@ -181,7 +139,7 @@ def _shape(lines: list[Line]) -> list[tuple[str, str]]:
 
 
 def _reading(tree: Any) -> Document | None:
-    return reader.read(_yaml(tree)).document
+    return reader.read(spelled(tree)).document
 
 
 GOOD = {name: _reading(tree) for name, tree in TREES.items()}
@@ -189,8 +147,8 @@ GOOD = {name: _reading(tree) for name, tree in TREES.items()}
 
 def test_the_documents_say_everything_and_are_good() -> None:
     for tree in TREES.values():
-        assert [str(one) for one in reader.read(_yaml(tree)).faults if one.severity == "error"] == []
-    assert sum(len(_places(tree)) for tree in TREES.values()) > 120
+        assert [str(one) for one in reader.read(spelled(tree)).faults if one.severity == "error"] == []
+    assert sum(len(places(tree)) for tree in TREES.values()) > 120
 
 
 def _base(name: str) -> list[tuple[str, str]]:
@@ -218,10 +176,10 @@ def test_no_text_leaves_its_field(name: str) -> None:
     texts = payloads()[:COUNT] if COUNT is not None else payloads()
     tried = refused = 0
     defects: list[str] = []
-    for path in _places(tree):
+    for path in places(tree):
         for text in texts:
             tried += 1
-            document = _reading(_with(tree, path, text))
+            document = _reading(with_text(tree, path, text))
             if document is None or "portal" not in document.applications:
                 refused += 1
                 continue
