@@ -1,7 +1,8 @@
-"""The one place for saying where the route process spends its time: it runs under cProfile, in front of the same generator and sink.
+"""The one place for saying where the route process spends its time: it runs alone, in front of the same generator and sink.
 
-`python -m bench.dicom.profiled --port P --sink S --folder DIR` serves until SIGTERM, then prints time by room and the dearest functions.
-cProfile makes every Python call dearer than it is: the shares are a guide, the counts of calls are exact.
+`python -m bench.dicom.profiled --port P --sink S --folder DIR` serves until SIGTERM, then writes `DIR/profile.json`. Under cProfile every
+Python call is dearer than it is: the shares are a guide, the counts of calls are exact. With `--sample` nothing is made dearer: every
+millisecond of CPU time it is noted whether the head of a data set is being parsed.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import argparse
 import cProfile
 import json
 import pstats
+import signal
 import socket
 import threading
 import time
 from collections import defaultdict
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from bench.dicom.paths import GURNEY
+from bench.dicom.ways import GURNEY
 
 LINES = 28
 
@@ -27,7 +30,7 @@ def prepare(folder: Path, port: int, sink: int) -> Path:
     from gurney.compile.route import compiler
     from gurney.config import reader
 
-    reading = reader.read(GURNEY.format(port=port, sink=sink))
+    reading = reader.read(GURNEY.format(port=port, sink=sink, more=""))
     if reading.document is None:
         raise SystemExit("\n".join(map(str, reading.faults)))
     app = folder / "apps" / "pacs"
@@ -81,12 +84,45 @@ def report(profile: cProfile.Profile, objects: int) -> dict[str, Any]:
     }
 
 
+class Samples:
+    """Looks at the running process every millisecond of its CPU time; a look falls to the Python frame that runs or has called into C."""
+
+    HEAD = ("/wire/dicom/head.py", "/wire/dicom/elements.py", "/wire/dicom/inflate.py")
+
+    def __init__(self) -> None:
+        self.all = self.head = 0
+        self.rooms: dict[str, int] = defaultdict(int)
+
+    def look(self, number: int, frame: FrameType | None) -> None:
+        self.all += 1
+        innermost, parsing = "", False
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if not innermost and "/gurney/" in file:
+                innermost = file.split("/gurney/", 1)[1].removesuffix(".py")
+            parsing = parsing or file.endswith(self.HEAD)
+            frame = frame.f_back
+        self.rooms[innermost or "loop"] += 1
+        self.head += parsing
+
+    def begin(self) -> None:
+        signal.signal(signal.SIGPROF, self.look)
+        signal.setitimer(signal.ITIMER_PROF, 0.001, 0.001)
+
+    def account(self) -> dict[str, Any]:
+        """`samples`, those in the head parser, and the shares by file of the innermost Gurney frame."""
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        shares = {file: n / max(self.all, 1) for file, n in sorted(self.rooms.items(), key=lambda r: -r[1])}
+        return {"samples": self.all, "head": self.head, "shares": shares}
+
+
 def main() -> None:
     """The profiled process."""
     parser = argparse.ArgumentParser(prog="python -m bench.dicom.profiled")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--sink", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--sample", action="store_true")
     args = parser.parse_args()
     import uvloop
 
@@ -97,12 +133,19 @@ def main() -> None:
     process = RouteProcess(loop, app)
     loop.add_signal_handler(15, process.stop, 5.0, "SIGTERM")
     threading.Thread(target=hand_over, args=(app, args.port), daemon=True).start()
-    profile = cProfile.Profile()
     began = time.process_time()
-    profile.runcall(loop.run_forever)
-    spent = time.process_time() - began
+    if args.sample:
+        samples = Samples()
+        samples.begin()
+        loop.run_forever()
+        account = samples.account()
+    else:
+        profile = cProfile.Profile()
+        profile.runcall(loop.run_forever)
+        account = report(profile, sum(service.objects_total for service in process._services.values()))
     objects = sum(service.objects_total for service in process._services.values())
-    (args.folder / "profile.json").write_text(json.dumps({"objects": objects, "cpu": spent, **report(profile, objects)}))
+    account |= {"objects": objects, "cpu": time.process_time() - began}
+    (args.folder / "profile.json").write_text(json.dumps(account))
 
 
 if __name__ == "__main__":

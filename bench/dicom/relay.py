@@ -7,7 +7,7 @@ import signal
 from typing import Any
 
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import CTImageStorage, Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import CTImageStorage, Verification
 
 EXPLICIT_LE = "1.2.840.10008.1.2.1"
 

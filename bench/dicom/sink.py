@@ -1,25 +1,32 @@
 """The one place for the benchmark's sink: takes objects as fast as it can, keeps their bytes, hashes them after the clock has stopped.
 
 `python -m bench.dicom.sink --port P --maximum 16384 --keep BYTES --results DIR` forks a process a connection. On SIGTERM every process
-writes `DIR/PID.json` ([[sop, sha256], …]) and ends.
+writes `DIR/PID.json` ({"last": when its last object was whole by the monotonic clock, "objects": [[sop, sha256], …]}) and ends.
+With `--tell FILE` a byte is appended for every object: for paths that answer before they send.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import hashlib
 import json
 import mmap
 import os
 import signal
 import socket
+import ssl
 import struct
+import time
 from pathlib import Path
 from types import FrameType
 
 from bench.dicom import wire
+from bench.dicom.heads import CT
 
-RECEIVE = 1 << 20  # bytes asked for at once
+RECEIVE = 1 << 20  # the least room a receive gets
+POPULATE_WRITE = 23  # MADV_POPULATE_WRITE (Linux 5.14): no page fault while the clock runs
+HEADER = struct.Struct(">BxIIBB").unpack_from  # PDU type and length, then the first PDV's length, context, control
 
 
 class Ended(BaseException):
@@ -30,106 +37,149 @@ def end(number: int, frame: FrameType | None) -> None:
     raise Ended
 
 
+def arena(size: int) -> memoryview:
+    """Memory that is there already, in large pages where the machine has them."""
+    made = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for advice in (mmap.MADV_HUGEPAGE, POPULATE_WRITE):
+        try:
+            made.madvise(advice)
+        except OSError:
+            pass  # an older kernel: slower, not wrong
+    return memoryview(made)
+
+
 class Kept:
-    """The arenas of one connection. Bytes are received once and lie where they were received until they are hashed."""
+    """One connection: bytes are received once and lie where they were received until they are hashed."""
 
-    def __init__(self, size: int) -> None:
-        self.size = max(size, 4 * RECEIVE)
+    def __init__(self, sock: socket.socket, size: int, tell: int | None) -> None:
+        self.sock, self.tell = sock, tell
         self.objects: list[tuple[bytes, memoryview, int, int]] = []  # sop, arena, first byte, end
-        self.arena = self._new(self.size)
-        self.filled = self.at = 0
+        self.arena = arena(max(size, 4 * RECEIVE))
+        self.begin = self.at = self.filled = 0  # of the message under way; the next PDU; the bytes received. `at` may lie beyond `filled`
+        self.last = 0.0
+        self.answers = wire.Answers()
+        self.sop = b""
+        self.answer = b""
 
-    @staticmethod
-    def _new(size: int) -> memoryview:
-        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE  # no page fault while the clock runs
-        return memoryview(mmap.mmap(-1, size, flags=flags))
+    def receive(self) -> None:
+        """Some more bytes; a full arena is left behind, the message under way moves on."""
+        if len(self.arena) - self.filled < RECEIVE:
+            tail = self.filled - self.begin
+            fresh = arena(2 * tail + 64 * RECEIVE)
+            fresh[:tail] = self.arena[self.begin : self.filled]
+            self.at -= self.begin
+            self.arena, self.filled, self.begin = fresh, tail, 0
+        got = self.sock.recv_into(self.arena[self.filled :])
+        if not got:
+            raise ConnectionError("closed")
+        self.filled += got
 
-    def need(self, sock: socket.socket, count: int, begin: int) -> int:
-        """Receives until `count` bytes from `at` are there; a full arena is left behind, the message from `begin` moves on."""
-        while self.filled - self.at < count:
-            if self.size - self.filled < RECEIVE:
-                tail = self.filled - begin
-                fresh = self._new(max(self.size, 2 * tail + 4 * RECEIVE))
-                fresh[:tail] = self.arena[begin : self.filled]
-                self.at -= begin
-                self.arena, self.size, self.filled, begin = fresh, len(fresh), tail, 0
-            got = sock.recv_into(self.arena[self.filled : self.filled + RECEIVE])
-            if not got:
-                raise ConnectionError("closed")
-            self.filled += got
-        return begin
+    def whole(self, size: int) -> None:
+        """Receives until the PDU at `at`, of `size` bytes with its header, is there."""
+        while self.filled < self.at + size:
+            self.receive()
+
+    def object(self, stop: int) -> None:
+        """The data set that began at `begin` is whole."""
+        self.objects.append((self.sop, self.arena, self.begin, stop))
+        self.last = time.monotonic()
+        self.sock.sendall(self.answer)
+        if self.tell is not None:
+            os.write(self.tell, b"o")
+
+    def command(self, first: int, size: int, context: int) -> bool:
+        """A command whose value lies at `first`; True when a data set follows. Ours and the peers' come whole."""
+        self.sop, answer = self.answers.to(bytes(self.arena[first : first + size]), context)
+        self.answer = bytes(answer)
+        if self.sop:
+            return True
+        self.sock.sendall(self.answer)
+        return False
+
+    def messages(self) -> None:
+        """Every PDU until the release. One data PDV a PDU, the rule, costs one look at its header."""
+        while True:
+            while self.filled - self.at < 12:
+                if self.filled - self.at >= 10 and self.arena[self.at] != 4:
+                    self.sock.sendall(wire.pdu(6, bytes(4)))
+                    return
+                self.receive()
+            kind, length, size, _, control = HEADER(self.arena, self.at)
+            if kind != 4:
+                return
+            if control or size + 4 != length:
+                self.whole(6 + length)
+                self.values(self.at + 6, self.at + 6 + length)
+            else:
+                self.at += 6 + length
+
+    def values(self, at: int, stop: int) -> None:
+        """Every PDV of a PDU that is there; leaves `at` behind it."""
+        self.at = stop
+        while at < stop:
+            size, context, control = struct.unpack_from(">IBB", self.arena, at)
+            if control & 1:
+                if not self.command(at + 6, size - 2, context):
+                    self.begin = stop
+            elif control & 2:
+                self.object(stop)
+                self.begin = stop
+            at += 4 + size
 
     def digests(self) -> list[tuple[str, str]]:
         out = []
-        for sop, arena, at, stop in self.objects:
+        for sop, memory, at, stop in self.objects:
             digest = hashlib.sha256()
             while at < stop:
-                size = struct.unpack_from(">I", arena, at + 2)[0] + 6
+                size = struct.unpack_from(">I", memory, at + 2)[0] + 6
                 inner, limit = at + 6, at + size
                 while inner < limit:
-                    length, _, control = struct.unpack_from(">IBB", arena, inner)
+                    length, _, control = struct.unpack_from(">IBB", memory, inner)
                     if not control & 1:
-                        digest.update(arena[inner + 6 : inner + 4 + length])
+                        digest.update(memory[inner + 6 : inner + 4 + length])
                     inner += 4 + length
                 at += size
             out.append((sop.rstrip(b"\0").decode("latin-1"), digest.hexdigest()))
         return out
 
 
-def serve(sock: socket.socket, maximum: int, kept: Kept) -> None:
-    """One association."""
+def serve(sock: socket.socket, args: argparse.Namespace, box: list[Kept]) -> None:
+    """One association to its end; what it keeps is in `box` as soon as there can be any."""
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if args.tls:
+        own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        own.load_cert_chain(args.tls)
+        sock = own.wrap_socket(sock, server_side=True)
     kind, body = wire.read_pdu(sock)
     if kind != 1:
         return
-    sock.sendall(wire.associate_ac(body, maximum))
-    request: dict[int, bytes] = {}
-    begin = kept.at
-    unpack = struct.unpack_from
-    while True:
-        begin = kept.need(sock, 10, begin)
-        kind, length = unpack(">BxI", kept.arena, kept.at)
-        if kind != 4:
-            if kind == 5:
-                sock.sendall(wire.pdu(6, bytes(4)))
-            return
-        begin = kept.need(sock, 6 + length, begin)
-        arena, at = kept.arena, kept.at + 6
-        stop = at + length
-        while at < stop:
-            size, context, control = unpack(">IBB", arena, at)
-            if control & 1:  # a command fragment; ours and Gurney's come whole
-                request = wire.values(bytes(arena[at + 6 : at + 4 + size]))
-                if request[0x0800] == b"\x01\x01":
-                    sock.sendall(wire.answer(request, context))
-            elif control & 2:
-                kept.objects.append((request[0x1000], arena, begin, stop))
-                sock.sendall(wire.answer(request, context))
-            at += 4 + size
-        kept.at = stop
-        if (control & 2 and not control & 1) or request.get(0x0800) == b"\x01\x01":
-            begin = stop
+    tell = os.open(args.tell, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if args.tell else None
+    kept = Kept(sock, args.keep if CT.rstrip(b"\0") in body else 0, tell)
+    box.append(kept)
+    sock.sendall(wire.associate_ac(body, args.maximum))
+    gc.disable()
+    try:
+        kept.messages()
+    finally:
+        sock.close()
 
 
 def child(sock: socket.socket, args: argparse.Namespace) -> None:
-    kept = Kept(args.keep)
+    """The process of one connection: hashes when told that the clock has stopped."""
+    box: list[Kept] = []
     try:
-        serve(sock, args.maximum, kept)
-        sock.close()
-        while True:
-            signal.pause()
-    except ConnectionError:
         try:
-            while True:
-                signal.pause()
-        except Ended:
+            serve(sock, args, box)
+        except OSError:
             pass
+        while box and box[0].objects:
+            signal.pause()
     except Ended:
         pass
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if kept.objects:
+    if box and box[0].objects:
         part = args.results / f"{os.getpid()}.part"
-        part.write_text(json.dumps(kept.digests()))
+        part.write_text(json.dumps({"last": box[0].last, "objects": box[0].digests()}))
         part.rename(args.results / f"{os.getpid()}.json")
 
 
@@ -137,15 +187,17 @@ def main() -> None:
     """The sink's process."""
     parser = argparse.ArgumentParser(prog="python -m bench.dicom.sink")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--maximum", type=int, default=16384)
-    parser.add_argument("--keep", type=int, default=64 << 20)
+    parser.add_argument("--maximum", type=int, default=16384, help="the maximum PDU length to advertise")
+    parser.add_argument("--keep", type=int, default=64 << 20, help="bytes to have ready for a connection")
     parser.add_argument("--results", type=Path, required=True)
+    parser.add_argument("--tell", default="", help="a file that grows by a byte an object")
+    parser.add_argument("--tls", default="", help="a PEM file of key and certificate")
     args = parser.parse_args()
     args.results.mkdir(parents=True, exist_ok=True)
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", args.port))
-    listener.listen(128)
+    listener.listen(512)
     signal.signal(signal.SIGTERM, end)
     children = []
     try:

@@ -6,26 +6,13 @@ import hashlib
 import socket
 import struct
 from collections.abc import Iterator
-from typing import Protocol
 
+from bench.dicom import heads
+from bench.dicom.heads import CT, uid
 
-class Readable(Protocol):
-    """What `struct.unpack_from` and slicing take."""
-
-    def __getitem__(self, key: slice) -> bytes: ...
-
-
-CT = b"1.2.840.10008.5.1.4.1.1.2\0"
 EXPLICIT_LE = b"1.2.840.10008.1.2.1"
-IMPLICIT_LE = b"1.2.840.10008.1.2"
-VERIFICATION = b"1.2.840.10008.1.1"
 CONTEXT = 1
-UID_DIGITS = 30  # UIDs are `2.25.` and 30 digits, NUL-padded: every UID of a run has the same length
-
-
-def uid(number: int) -> bytes:
-    """A UID under 2.25 of fixed length, padded to an even one."""
-    return b"2.25.1%029d\0" % number
+STUDY = 50  # objects of one study
 
 
 def item(kind: int, body: bytes) -> bytes:
@@ -45,12 +32,13 @@ def associate_rq(called: bytes, calling: bytes, maximum: int) -> bytes:
 
 
 def associate_ac(rq: bytes, maximum: int) -> bytes:
-    """Accepts the first transfer syntax of every context of the RQ body."""
+    """Accepts every context of the RQ body: Explicit VR Little Endian where it is offered, else the first transfer syntax."""
     answers = b""
     for kind, inner in items(rq[68:]):
         if kind == 0x20:
-            transfer = next(value for k, value in items(inner[4:]) if k == 0x40)
-            answers += item(0x21, bytes([inner[0], 0, 0, 0]) + item(0x40, transfer))
+            offered = [value for k, value in items(inner[4:]) if k == 0x40]
+            chosen = EXPLICIT_LE if EXPLICIT_LE in (o.rstrip(b"\0") for o in offered) else offered[0]
+            answers += item(0x21, bytes([inner[0], 0, 0, 0]) + item(0x40, chosen))
     user = item(0x50, item(0x51, struct.pack(">I", maximum)) + item(0x52, b"2.25.998"))
     return pdu(2, struct.pack(">H2x", 1) + rq[4:68] + item(0x10, b"1.2.840.10008.3.1.1.1") + answers + user)
 
@@ -73,78 +61,83 @@ def peer_maximum(ac: bytes) -> int:
     return 16384
 
 
-def element(group: int, number: int, vr: bytes, value: bytes) -> bytes:
-    if vr == b"OW":
-        return struct.pack("<HH2s2xI", group, number, vr, len(value)) + value
-    return struct.pack("<HH2sH", group, number, vr, len(value)) + value
-
-
 def command(values: list[tuple[int, bytes]]) -> bytes:
     body = b"".join(struct.pack("<HHI", 0, number, len(value)) + value for number, value in values)
     return struct.pack("<HHII", 0, 0, 4, len(body)) + body
 
 
-class Image:
-    """One C-STORE as wire bytes for a maximum PDU length; `patch(i, …)` makes it the i-th object.
+def fields(command_set: bytes) -> dict[int, tuple[int, int]]:
+    """Element number -> (first byte, end) of its value in a command set (Implicit LE)."""
+    out: dict[int, tuple[int, int]] = {}
+    at = 0
+    while at + 8 <= len(command_set):
+        _, number, length = struct.unpack_from("<HHI", command_set, at)
+        out[number] = (at + 8, at + 8 + length)
+        at += 8 + length
+    return out
 
-    `wire` is sent as it is. The data set's bytes lie in PDVs of `maximum` - 6 bytes; the patched elements lie in the first one.
+
+def values(command_set: bytes) -> dict[int, bytes]:
+    """Element number -> value of a command set."""
+    return {number: command_set[begin:end] for number, (begin, end) in fields(command_set).items()}
+
+
+def names(index: int, number: int) -> tuple[bytes, bytes]:
+    """(SOP Instance UID, Study Instance UID) of the `number`-th object of association `index`; the same in every measurement."""
+    base = (index + 1) * 10**9
+    return uid(base + number), uid(10**15 + base + number // STUDY)
+
+
+class Image:
+    """One C-STORE as wire bytes for a maximum PDU length; `patch` makes it one object, `wire` is then sent as it is.
+
+    The data set's bytes lie in PDVs of `maximum` - 6 bytes; everything that is patched lies in the command and the first PDV.
     """
 
     def __init__(self, size: int, maximum: int) -> None:
-        self.command = bytearray(
-            command(
-                [
-                    (0x0002, CT),
-                    (0x0100, struct.pack("<H", 1)),
-                    (0x0110, struct.pack("<H", 0)),
-                    (0x0700, struct.pack("<H", 0)),
-                    (0x0800, struct.pack("<H", 1)),
-                    (0x1000, uid(0)),
-                ]
-            )
-        )
-        head = b"".join(
-            [
-                element(0x0008, 0x0016, b"UI", CT),
-                element(0x0008, 0x0018, b"UI", uid(0)),
-                element(0x0008, 0x0060, b"CS", b"CT"),
-                element(0x0010, 0x0010, b"PN", b"1^Bench "),
-                element(0x0010, 0x0020, b"LO", b"BENCH1"),
-                element(0x0020, 0x000D, b"UI", uid(0)),
-            ]
-        )
-        pixels = (bytes(range(256)) * (size // 256 + 1))[: max(2, size - len(head) - 12) & ~1]
-        self.data_set = head + element(0x7FE0, 0x0010, b"OW", pixels)
+        asked = [(0x0002, CT), (0x0100, struct.pack("<H", 1)), (0x0110, bytes(2)), (0x0700, bytes(2)), (0x0800, struct.pack("<H", 1))]
+        first = command([*asked, (0x1000, uid(0))])
+        where = fields(first)
+        self._message, self._sop_command = where[0x0110][0] + 12, where[0x1000][0] + 12
+        variants = [heads.head(n) for n in range(len(heads.ENDS))]
+        self.tail = heads.tail(size)
+        data_set = variants[0] + self.tail
         room = maximum - 6
-        first = pdu(4, struct.pack(">IBB", len(self.command) + 2, CONTEXT, 3) + self.command)
-        pieces = [self.data_set[at : at + room] for at in range(0, len(self.data_set), room)]
-        last = len(pieces) - 1
-        self.wire = bytearray(first)
+        pieces = [data_set[at : at + room] for at in range(0, len(data_set), room)]
+        self.wire = bytearray(pdu(4, struct.pack(">IBB", len(first) + 2, CONTEXT, 3) + first))
+        self._data = len(self.wire) + 12
         for i, piece in enumerate(pieces):
-            self.wire += pdu(4, struct.pack(">IBB", len(piece) + 2, CONTEXT, 2 if i == last else 0) + piece)
-        start = 12  # of the command set in `wire`
-        self._message = start + self.command.index(b"\0\0\x10\x01") + 8
-        self._sop_command = start + self.command.rindex(b"\0\0\0\x10") + 8
-        data = len(first) + 12
-        self._sop_data = data + self.data_set.index(b"\x08\0\x18\0UI") + 8
-        self._study = data + self.data_set.index(b"\x20\0\x0d\0UI") + 8
-        self._shift = len(first) + 12
+            self.wire += pdu(4, struct.pack(">IBB", len(piece) + 2, CONTEXT, 2 if i == len(pieces) - 1 else 0) + piece)
+        self._variants = [(v, v.index(b"\x08\0\x18\0UI") + 8, self._study(v)) for v in variants]
         self._width = len(uid(0))
 
-    def patch(self, message: int, sop: bytes, study: bytes) -> None:
-        w, n = self.wire, self._width
-        struct.pack_into("<H", w, self._message, message)
-        w[self._sop_command : self._sop_command + n] = sop
-        w[self._sop_data : self._sop_data + n] = sop
-        w[self._study : self._study + n] = study
+    @staticmethod
+    def _study(head: bytes) -> int:
+        """Where the top-level Study UID's value begins: the nested ones are other numbers."""
+        return head.index(b"\x20\0\x0d\0UI" + struct.pack("<H", len(uid(0))) + uid(0)) + 8
 
-    def digest(self, sop: bytes, study: bytes) -> str:
+    def patch(self, message: int, sop: bytes, study: bytes, number: int) -> None:
+        w, n, data = self.wire, self._width, self._data
+        head, at_sop, at_study = self._variants[number % len(self._variants)]
+        w[data : data + heads.LENGTH] = head
+        w[self._message : self._message + 2] = struct.pack("<H", message)
+        w[self._sop_command : self._sop_command + n] = sop
+        w[data + at_sop : data + at_sop + n] = sop
+        w[data + at_study : data + at_study + n] = study
+
+    def data_head(self, sop: bytes, study: bytes, number: int) -> bytes:
+        """The first bytes of the data set; `tail` follows them."""
+        head, at_sop, at_study = self._variants[number % len(self._variants)]
+        data, n = bytearray(head), self._width
+        data[at_sop : at_sop + n] = sop
+        data[at_study : at_study + n] = study
+        return bytes(data)
+
+    def digest(self, sop: bytes, study: bytes, number: int) -> str:
         """sha256 of the data set as the receiver must have it."""
-        data, n = bytearray(self.data_set), self._width
-        a, b = self._sop_data - self._shift, self._study - self._shift
-        data[a : a + n] = sop
-        data[b : b + n] = study
-        return hashlib.sha256(data).hexdigest()
+        found = hashlib.sha256(self.data_head(sop, study, number))
+        found.update(self.tail)
+        return found.hexdigest()
 
 
 def exactly(sock: socket.socket, count: int) -> bytes:
@@ -162,28 +155,41 @@ def read_pdu(sock: socket.socket) -> tuple[int, bytes]:
     return kind, exactly(sock, length)
 
 
-def values(command_set: bytes) -> dict[int, bytes]:
-    """Element number -> value of a command set (Implicit LE)."""
-    out: dict[int, bytes] = {}
-    at = 0
-    while at + 8 <= len(command_set):
-        _, number, length = struct.unpack_from("<HHI", command_set, at)
-        out[number] = command_set[at + 8 : at + 8 + length]
-        at += 8 + length
-    return out
+class Answers:
+    """Makes the C-STORE-RSP or C-ECHO-RSP with status 0000 to a command; a command like the last one costs a comparison and two patches."""
 
+    def __init__(self) -> None:
+        self._context = -1
+        self._like: tuple[bytes, bytes, bytes] = (b"", b"", b"")
+        self._at = (0, 0, 0)  # message id, SOP Instance UID, its end: in the command
+        self._out = bytearray()
+        self._into = (0, 0)
 
-def answer(request: dict[int, bytes], context: int) -> bytes:
-    """A C-STORE-RSP or C-ECHO-RSP with status 0000 as one P-DATA-TF."""
-    field = struct.unpack("<H", request[0x0100])[0] | 0x8000
-    body = [
-        (0x0002, request[0x0002]),
-        (0x0100, struct.pack("<H", field)),
-        (0x0120, request[0x0110]),
-        (0x0800, struct.pack("<H", 0x0101)),
-        (0x0900, bytes(2)),
-    ]
-    if 0x1000 in request:
-        body.append((0x1000, request[0x1000]))
-    data = command(body)
-    return pdu(4, struct.pack(">IBB", len(data) + 2, context, 3) + data)
+    def to(self, asked: bytes, context: int) -> tuple[bytes, bytearray]:
+        """(SOP Instance UID, the answer's PDU: valid until the next call)."""
+        message, sop, end = self._at
+        if context == self._context and (asked[:message], asked[message + 2 : sop], asked[end:]) == self._like:
+            out, (a, b) = self._out, self._into
+            out[a : a + 2] = asked[message : message + 2]
+            name = asked[sop:end]
+            out[b : b + end - sop] = name
+            return name, out
+        return self._learn(asked, context)
+
+    def _learn(self, asked: bytes, context: int) -> tuple[bytes, bytearray]:
+        where = fields(asked)
+        request = values(asked)
+        kind = struct.pack("<H", struct.unpack("<H", request[0x0100])[0] | 0x8000)
+        body = [(0x0002, request[0x0002]), (0x0100, kind), (0x0120, request[0x0110]), (0x0800, b"\x01\x01"), (0x0900, bytes(2))]
+        sop = request.get(0x1000, b"")
+        if 0x1000 in request:
+            body.append((0x1000, sop))
+            (message, _), (begin, end) = where[0x0110], where[0x1000]
+            self._at = (message, begin, end)
+            self._like = (asked[:message], asked[message + 2 : begin], asked[end:])
+            self._context = context
+        data = command(body)
+        self._out = bytearray(pdu(4, struct.pack(">IBB", len(data) + 2, context, 3) + data))
+        answered = fields(data)
+        self._into = (answered[0x0120][0] + 12, answered[0x1000][0] + 12 if 0x1000 in answered else 0)
+        return sop, self._out
