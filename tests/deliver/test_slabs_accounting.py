@@ -196,7 +196,7 @@ def test_a_sender_that_leaves_while_it_is_not_read_leaves_nothing(gate: Gate, le
             with contextlib.suppress(BlockingIOError):
                 while True:
                     sent += a.sock.send(data[sent : sent + 65_536])
-            return route.inside(lambda: any(s._paused for s in route.process._services["store"].sessions))
+            return route.inside(lambda: any(s.paused for s in route.process._services["store"].sessions))
 
         until(full, 10, "it is not read any more")
         assert route.status()["replay_bytes"] <= 16 * SLAB

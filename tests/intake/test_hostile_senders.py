@@ -86,7 +86,7 @@ def test_answers_nobody_reads_are_not_piled_up(member: Member) -> None:
                 for _ in range(8):
                     sent += a.sock.send(echoes[sent % len(echoes) :])
             except BlockingIOError:
-                return sent == before and any(s._paused for s in sessions(route))
+                return sent == before and any(s.paused for s in sessions(route))
             return False
 
         def sessions(route: Running) -> list:  # type: ignore[type-arg]

@@ -17,9 +17,9 @@ from gurney.config.document import Member, Pool
 QUEUED_BYTES = 512 * 1024  # what a waiting object counts for under least-load: one CT slice (dicom.md §10)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class View:
-    """One member as the route process sees it now."""
+    """One member as the route process sees it now. Not frozen, for the hot path's sake."""
 
     member: Member
     operational: str = "up"  # up | down | full
@@ -84,6 +84,11 @@ def choose(
     reasons = _completed(reasons, name, held, pin)
     reasons[name] = _why(pool, name, views, last_resort, repin)
     return Selection(name, repin, last_resort, _no_slot(views[name]), reasons)
+
+
+def stays(pool: Pool, pin: str, view: View, tried: frozenset[str] = frozenset(), quiet: bool = False) -> bool:
+    """Whether a key pinned to `pin` stays there: the first word of `choose`, asked alone. Of `view` `operational` and `takes` count."""
+    return _pin_fault(pool, pin, view, tried, quiet) is None
 
 
 @dataclass(frozen=True, slots=True)

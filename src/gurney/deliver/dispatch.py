@@ -101,6 +101,8 @@ class Dispatcher:
         if not transfer.replayable:
             self._unreplayable(transfer)
             return
+        if self._stays(pool, transfer):
+            return
         selection = None
         for round_ in range(1, ROUNDS + 1):
             selection = self._select(pool, transfer, round_)
@@ -111,6 +113,22 @@ class Dispatcher:
             self._nobody(pool, transfer)
             return
         self._place(pool, transfer, selection)
+
+    def _stays(self, pool: LivePool, transfer: Transfer) -> bool:
+        """The common case: the object goes where its study is, and nobody else needs to be looked at."""
+        if transfer.tried or transfer.key is None or not transfer.key.pinned:
+            return False
+        name, now = pool.spec.name, self._loop.time()
+        pin = self.pins.get(name, transfer.ref, now)
+        member = pool.members.get(pin) if pin is not None else None
+        if pin is None or member is None or member.spec.override is not None:
+            return False
+        takes = self.capabilities.takes(member.spec, transfer.calling_ae, transfer.context)
+        if not members.stays(pool.spec, pin, members.View(member.spec, member.tracker.operational, takes=takes)):
+            return False
+        self.pins.touch(name, transfer.ref, now)  # an object that takes its time is no quiet study
+        self._assign(pool, transfer, pin)
+        return True
 
     def _select(self, pool: LivePool, transfer: Transfer, round_: int) -> members.Selection:
         assert transfer.key is not None

@@ -161,10 +161,11 @@ class Link:
         runs = transfer.runs
         behind = self._run - transfer.dropped
         if behind < len(runs):
-            for index in range(behind, len(runs)):
+            last = len(runs) - 1
+            for index in range(behind, last + 1):
                 lead = transfer.lead if self._run == 0 and index == 0 else 0
-                self._queue(runs[index], context_id, lead, transfer.whole and index == len(runs) - 1)
-            self._run = transfer.dropped + len(runs)
+                self._queue(runs[index], context_id, lead, transfer.whole and index == last)
+            self._run = transfer.dropped + last + 1
         self._flush()
 
     def _queue(self, run: Run, context_id: int, lead: int, last: bool) -> None:
@@ -187,15 +188,18 @@ class Link:
             return
         if self._outbox.pending != before or empty:
             self.progress_at = self._loop.time()
-        self._watch_writing(not empty)
+        if empty is self._writing:
+            self._watch_writing(not empty)
         transfer = self.transfer
         if not empty or transfer is None:
             return
-        self.trim()
-        if transfer.whole and self._run == transfer.dropped + len(transfer.runs) and not self.sent_all:
+        if transfer.held > transfer.service.replay_limit:
+            self.trim()
+        if transfer.whole and not self.sent_all and self._run == transfer.dropped + len(transfer.runs):
             self.sent_all = True
             self._answer_due = self.progress_at + ANSWER_SECONDS + transfer.size / (10 << 20)
-        transfer.owner.drained(transfer)
+        if transfer.owner.paused:
+            transfer.owner.drained(transfer)
 
     def trim(self, force: bool = False) -> None:
         """Past the replay limit, or when memory is short (`force`), what has left is kept no longer."""

@@ -111,7 +111,7 @@ class LiveMember:
             start=self.tracker.start(now),
             open=sum(1 for link in self.links if link.transfer is not None),
             cap=self.cap,
-            queued=len(self.waiting),
+            queued=self.waiting.count,
             bytes=self.bytes_in_flight,
             penalty=self.standing.penalty(now, fastest),
             takes=takes,
@@ -128,7 +128,7 @@ class LiveMember:
             "associations": len(self.links),
             "cap": self.cap,
             "in_flight_bytes": self.bytes_in_flight,
-            "queued": len(self.waiting),
+            "queued": self.waiting.count,
             "objects_total": self.objects_total,
             "failures_total": self.failures_total,
         }
@@ -142,8 +142,19 @@ class LiveMember:
     def enqueue(self, transfer: Transfer) -> None:
         """Take `transfer` on: it is sent as soon as a slot is free."""
         transfer.queued_at = self._loop.time()
+        if not self.waiting.count and not self.asking.busy and (link := self._idle(transfer)) is not None:
+            link.start(transfer)
+            return
         self.waiting.add(transfer)
         self.pump()
+
+    def _idle(self, transfer: Transfer) -> Link | None:
+        """An idle association that can carry `transfer` now, nobody else waiting for one."""
+        key = self.key_for(transfer)
+        for link in self.links:
+            if link.transfer is None and link.state == "open" and link.key == key and transfer.context in link.accepted:
+                return link if self._ready(transfer) and link.usable() else None
+        return None
 
     def withdraw(self, transfer: Transfer) -> Link | None:
         """The sender is gone: out of the queue, or the link that carries it, which the caller ends."""
@@ -153,17 +164,19 @@ class LiveMember:
 
     def pump(self) -> None:
         """Give idle links to those who wait, open what is missing, release what stands in the way."""
+        if not self.waiting.count and not self.asking.busy:
+            return
         if self.asking.busy and self._exclusive and not self._objects_first:
             self.release_idle()
             self.asking.pump()
             return
         self.asking.pump()  # what was asked while it might have served one association only
-        if not self.waiting:
+        if not self.waiting.count:
             return
         for link in list(self.links):
             if link.state == "open" and link.transfer is None:
                 self._serve(link)
-        if not self.waiting or self._loop.time() < self._retry_at or (self._exclusive and self.checking.running and not self.links):
+        if not self.waiting.count or self._loop.time() < self._retry_at or (self._exclusive and self.checking.running and not self.links):
             return
         ready = [transfer for transfer in self.waiting if self._ready(transfer)]
         opening = sum(1 for link in self.links if link.state in ("dialling", "associating"))
@@ -178,7 +191,7 @@ class LiveMember:
             self._open(next(iter(self.waiting)))  # so that it stands when the object has come
 
     def _serve(self, link: Link) -> None:
-        if not self.waiting or not link.usable():  # an unusable one has told `closed`, which pumps again
+        if not self.waiting.count or not link.usable():  # an unusable one has told `closed`, which pumps again
             return
         transfer = self.waiting.take(lambda t: self._fits(link, t) and self._ready(t))
         if transfer is not None:
@@ -192,7 +205,7 @@ class LiveMember:
         return (
             transfer.whole
             or transfer.overdue
-            or free > len(self.waiting)
+            or free > max(1, self.waiting.count)  # it counts itself, whether it stands in the queue yet or not
             or transfer.held >= min(READ_AHEAD, transfer.service.replay_limit)
         )
 
@@ -288,7 +301,8 @@ class LiveMember:
         self.objects_total += 1
         self.standing.answered(now - transfer.sent_at)
         self._objects_until = 0.0  # their turn was one object
-        self.tell(self.tracker.traffic("ok", now))
+        if (change := self.tracker.traffic("ok", now)) is not None:
+            self.tell(change)
         self._hears.answered(self, transfer, status, said)
         self.pump()
         self._dismiss(link)

@@ -32,6 +32,8 @@ class Run:
 class Owner(Protocol):
     """Who waits for the answer: the sender's session."""
 
+    paused: bool  # it has stopped reading its source: `drained` may let it go on
+
     def answer(self, transfer: Transfer, status: int, comment: str, said: Command | None) -> None:
         """The object has its status (PS3.7 C); called once, possibly before the sender's last byte.
 
@@ -116,6 +118,6 @@ class Transfer:
         """Let go of the first `count` runs (they were sent and the replay limit is passed): no replay from here on."""
         for _ in range(count):
             run = self.runs.popleft()
-            self.dropped += 1
             self.held -= run.end - run.start
             self.owner.forget(run.slab)
+        self.dropped += count

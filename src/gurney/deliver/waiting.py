@@ -16,10 +16,10 @@ class Waiting:
     def __init__(self) -> None:
         self._queues: dict[str, deque[Transfer]] = {urgency: deque() for urgency in _SHARES}
         self._credit = dict(_SHARES)
-        self._count = 0
+        self.count = 0  # who waits, in all
 
     def __len__(self) -> int:
-        return self._count
+        return self.count
 
     def __iter__(self) -> Iterator[Transfer]:
         for queue in self._queues.values():
@@ -28,7 +28,7 @@ class Waiting:
     def add(self, transfer: Transfer) -> None:
         """Put `transfer` at the end of its urgency's queue."""
         self._queues[transfer.urgency].append(transfer)
-        self._count += 1
+        self.count += 1
 
     def remove(self, transfer: Transfer) -> bool:
         """Take `transfer` out; False when it does not wait here."""
@@ -36,7 +36,7 @@ class Waiting:
             self._queues[transfer.urgency].remove(transfer)
         except ValueError:
             return False
-        self._count -= 1
+        self.count -= 1
         return True
 
     def drain(self) -> list[Transfer]:
@@ -44,7 +44,7 @@ class Waiting:
         everything = list(self)
         for queue in self._queues.values():
             queue.clear()
-        self._count = 0
+        self.count = 0
         return everything
 
     def take(self, fits: Callable[[Transfer], bool]) -> Transfer | None:
@@ -54,7 +54,7 @@ class Waiting:
             for transfer in queue:
                 if fits(transfer):
                     queue.remove(transfer)
-                    self._count -= 1
+                    self.count -= 1
                     self._spend(urgency)
                     return transfer
         return None

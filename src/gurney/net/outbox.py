@@ -48,6 +48,9 @@ class Outbox:
             except InterruptedError:
                 continue
             self.pending -= sent
+            if not self.pending:
+                buffers.clear()
+                return True
             self._drop(sent)
         return True
 

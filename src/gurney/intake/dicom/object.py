@@ -13,7 +13,7 @@ from gurney.wire.dicom.head import Head
 class Reading:
     """The head of one object on its way: fed with payload until everything wanted is known or cannot be."""
 
-    __slots__ = ("_head", "_known", "_payload", "_transfer", "decided")
+    __slots__ = ("_head", "_known", "_payload", "_transfer", "decided", "unreadable")
 
     def __init__(self, transfer: Transfer, wanted: facts.Wanted, known: Mapping[str, str]) -> None:
         self._transfer = transfer
@@ -21,6 +21,7 @@ class Reading:
         self._head = Head(transfer.context[1], wanted)
         self._payload = pdv.Payload()
         self.decided = False
+        self.unreadable: str | None = None  # why the data set cannot be read, None when it can
 
     def feed(self, run: memoryview, lead: int) -> bool:
         """Take the next run of the data set's wire bytes, `lead` as its event has it; True once decided."""
@@ -36,15 +37,11 @@ class Reading:
             self._head.finish()
             self._decide()
 
-    @property
-    def unreadable(self) -> str | None:
-        """Why the data set cannot be read, None when it can."""
-        return self._head.unreadable
-
     def _decide(self) -> None:
         """dicom.md §3, table of what is missing: the rule by the facts there are, the key by the rule's pool."""
         self.decided = True
         transfer, head = self._transfer, self._head
+        self.unreadable = head.unreadable
         readable = head.unreadable is None
         known = {**self._known, **facts.command(transfer.command, transfer.context[1])}
         if readable:

@@ -21,13 +21,14 @@ from gurney.intake.dicom.session import Session
 from gurney.net import tune
 from gurney.net.hangups import Hangups
 from gurney.net.slabs import Slabs
-from gurney.telemetry.counters import Counters
+from gurney.telemetry.counters import Cell, Counters
 from gurney.telemetry.log import Log, where
 from gurney.telemetry.rates import Rate
 from gurney.telemetry.refs import Refs
 from gurney.wire.dicom import events
 
 _ACCEPTS = 64  # connections taken in one turn of the loop
+_KINDS = 512  # of objects whose counters are kept at hand
 _OTHER = "other"  # the label of AE titles no `accept_from` names: peers choose them, so they are none
 
 
@@ -65,11 +66,6 @@ class LiveService:
         self.use(spec)
 
     @property
-    def name(self) -> str:
-        """The service's name in the document."""
-        return self.spec.name
-
-    @property
     def listening(self) -> set[str]:
         """The listeners accepted on."""
         return set(self._listeners)
@@ -77,6 +73,8 @@ class LiveService:
     def use(self, spec: Service) -> None:
         """A new revision's words; objects in flight end by the ones they began with."""
         self.spec = spec
+        self.name = spec.name
+        self._stored: dict[tuple[str, str, str, int], tuple[Cell, Cell]] = {}  # calling AE title, pool, member, status -> what it counts in
         self.wanted = facts.wanted(spec, {name: pool.spec for name, pool in self.dispatcher.pools.items()})
         self._titles = {peer.name for peer in spec.accept_from if "*" not in peer.name and "?" not in peer.name}
 
@@ -211,7 +209,7 @@ class LiveService:
 
     # -- objects
 
-    def route(self, transfer: Transfer, reading: Reading) -> None:
+    def route(self, session: Session, transfer: Transfer, reading: Reading) -> None:
         """The head of `transfer` is read: key and digests are set, and the dispatcher finds its member."""
         if reading.unreadable is not None:
             self.unreadable += 1
@@ -229,7 +227,9 @@ class LiveService:
             return
         transfer.pool = live.spec
         transfer.key = keys.key(transfer.pool, transfer.facts, reading.unreadable is None)
-        transfer.ref = self._refs.ref(transfer.key.kind, transfer.key.value)
+        if session.study is None or session.study[0] != transfer.key:
+            session.study = (transfer.key, self._refs.ref(transfer.key.kind, transfer.key.value))
+        transfer.ref = session.study[1]
         self.dispatcher.submit(transfer)
 
     def short_of_memory(self, transfer: Transfer | None) -> None:
@@ -250,16 +250,28 @@ class LiveService:
         self.outcomes[outcome] += 1
         pool = transfer.pool.name if transfer.pool is not None else ""
         member = transfer.attempts[-1].member if transfer.attempts else ""
-        self.counters.add("gurney_dicom_objects_total", (self.name, self.title(transfer.calling_ae), pool, member, f"{status:04X}"))
+        kind = (transfer.calling_ae, pool, member, status)
+        cells = self._stored.get(kind) or self._cells(kind)
+        cells[0].n += 1
         if stored or warning:
-            self.counters.add("gurney_dicom_bytes_total", (self.name, pool, member), transfer.size)
-        self._report(transfer, outcome, pool, member, f"{status:04X}")
+            cells[1].n += transfer.size
+        if outcome == "stored":  # what went well is a line at debug level only: on the hot path it must cost nothing
+            self.log.debug("object.answered", service=self.name, pool=pool, member=member, status="0000", study_ref=transfer.ref)
+        else:
+            self._report(transfer, outcome, pool, member, f"{status:04X}")
+
+    def _cells(self, kind: tuple[str, str, str, int]) -> tuple[Cell, Cell]:
+        """Where objects of this kind count, and their bytes; kept for the next one, within bounds, until the next revision."""
+        calling_ae, pool, member, status = kind
+        if len(self._stored) >= _KINDS:
+            self._stored.clear()
+        found = self._stored[kind] = (
+            self.counters.cell("gurney_dicom_objects_total", (self.name, self.title(calling_ae), pool, member, f"{status:04X}")),
+            self.counters.cell("gurney_dicom_bytes_total", (self.name, pool, member)),
+        )
+        return found
 
     def _report(self, transfer: Transfer, outcome: str, pool: str, member: str, status: str) -> None:
-        """What went well is a line at debug level only: on the hot path it must cost nothing."""
-        if outcome == "stored":
-            self.log.debug("object.answered", service=self.name, pool=pool, member=member, status=status, study_ref=transfer.ref)
-            return
         event = {"refused": "object.refused", "unanswered": "object.unanswered"}.get(outcome, "object.answered")
         self.log.warning(
             event,

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from gurney.balance.keys import Key
 from gurney.deliver.link import OWN_MAXIMUM
 from gurney.deliver.transfer import Run, Transfer
 from gurney.errors import LocalError
@@ -48,7 +49,7 @@ class Session:
         self._pairs: tuple[tuple[str, str], ...] = ()
         self._known: dict[str, str] = {}
         self._rq: pdu.AssociateRQ | None = None
-        self._paused = self._writing = self._release_due = self._ending = self._consuming = False
+        self.paused = self._writing = self._release_due = self._ending = self._consuming = False
         self._watch_at = 0.0
         self._maximum = OWN_MAXIMUM  # as advertised
         self._listener = listener
@@ -56,6 +57,7 @@ class Session:
         self.source = source_of(address)
         self.since = now
         self.transfer: Transfer | None = None
+        self.study: tuple[Key, str] | None = None  # of the last object, and its ref: the next one is mostly of the same
         self.objects = 0
         self.associated = False
         loop.add_reader(sock, self._readable)
@@ -105,7 +107,7 @@ class Session:
 
     def _hung_up(self) -> None:
         """The connection is broken with bytes unread: they are read, unless we had stopped reading; then nobody waits for an answer."""
-        if not self._paused:
+        if not self.paused:
             self._readable()
         elif self._sock is not None and (failed := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
             self._gone(f"errno {failed}")
@@ -117,12 +119,11 @@ class Session:
         self._consuming = True
         memory = self._memory
         try:
-            while self._sock is not None and (slab := memory.slab) is not None:
+            while self._sock is not None and (slab := memory.slab) is not None and (memory.position < slab.fill or self._core.busy):
                 taken = self._core.receive(slab.view, memory.position, slab.fill, self._loop.time())
                 moved = taken != memory.position
                 memory.position = taken
-                came = self._act(slab)
-                if (not moved and not came) or (memory.position == slab.fill and not self._core.busy):
+                if not self._act(slab) and not moved:
                     break
         finally:
             self._consuming = False
@@ -134,7 +135,7 @@ class Session:
         """Stop reading a sender that is ahead of us or leaves its answers unread; `drained`, an answer or `_flush` look again."""
         if self._ahead():
             self._pause()
-        elif self._paused:
+        elif self.paused:
             self._resume()
 
     def _ahead(self) -> bool:
@@ -151,14 +152,14 @@ class Session:
         return link.unsent > _AHEAD if link is not None else transfer.held > min(_WAITING, transfer.service.replay_limit)
 
     def _pause(self) -> None:
-        if not self._paused and self._sock is not None:
-            self._paused = True
+        if not self.paused and self._sock is not None:
+            self.paused = True
             self._loop.remove_reader(self._sock)
             self._core.paused(self._loop.time())
 
     def _resume(self) -> None:
-        if self._paused and self._sock is not None:
-            self._paused = False
+        if self.paused and self._sock is not None:
+            self.paused = False
             self._core.resumed(self._loop.time())
             self._loop.add_reader(self._sock, self._readable)
             self._service.slabs.no_longer(self._resume)
@@ -334,7 +335,7 @@ class Session:
             reading.finish()
         if reading.decided:
             self._reading = None
-            self._service.route(transfer, reading)
+            self._service.route(self, transfer, reading)
 
     # -- answering (transfer.Owner)
 
@@ -476,7 +477,7 @@ class Session:
         if sock is None:
             return
         self._service.hangups.remove(sock)
-        if not self._paused:
+        if not self.paused:
             self._loop.remove_reader(sock)
         if self._writing:
             self._loop.remove_writer(sock)

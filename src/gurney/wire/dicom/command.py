@@ -164,7 +164,10 @@ class Command:
 
     def renumbered(self, number: int) -> bytes:
         """`data` under another Message ID: `with_message_id` without reading it again."""
-        return _patched(self.data, self.id_at, number)
+        if not 0 <= number <= 0xFFFF:
+            raise LocalError(f"{number} is no Message ID")
+        at = self.id_at
+        return b"%b%b%b" % (self.data[:at], _US.pack(number), self.data[at + 2 :])
 
 
 def read(data: bytes) -> Command:
@@ -364,12 +367,6 @@ def _check_group_length(data: bytes, start: int) -> None:
     """A member that trusts (0000,0000) would choke on the rest where it is wrong, and the next member too."""
     if _UL.unpack_from(data, start)[0] != len(data) - start - 4:
         raise CommandFault("group-length", start - 8)
-
-
-def _patched(data: bytes, at: int, number: int) -> bytes:
-    if not 0 <= number <= 0xFFFF:
-        raise LocalError(f"{number} is no Message ID")
-    return b"".join((data[:at], _US.pack(number), data[at + 2 :]))
 
 
 def _uid(text: str) -> bytes:

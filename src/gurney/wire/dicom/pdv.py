@@ -26,7 +26,8 @@ BETWEEN, IN_COMMAND, IN_DATA = range(3)  # phases of a message
 
 _PDU = struct.Struct(">BxI")
 _PDV = struct.Struct(">IBB")
-_HEADERS = 12  # bytes of a PDU header and its first PDV header
+_BOTH = struct.Struct(">BxIIBB")
+_HEADERS = _BOTH.size  # bytes of a PDU header and its first PDV header
 _ELEMENT = struct.Struct("<HHI")
 _NO_DATA_SET = b"\x01\x01"  # value of Command Data Set Type (0000,0800) (PS3.7 §E.1)
 
@@ -251,8 +252,10 @@ def payload_room(maximum: int) -> int:
 
 def fragment_command(context_id: int, data: bytes, maximum: int) -> bytes:
     """A command set as P-DATA-TF PDUs of at most `maximum` bytes of variable field (0: no limit)."""
-    room = payload_room(maximum) if maximum else max(len(data), 1)
-    pieces = [data[at : at + room] for at in range(0, len(data), room)] or [b""]
+    if not maximum or len(data) + 6 <= maximum:
+        return _headers(context_id, len(data), COMMAND | LAST) + data
+    room = payload_room(maximum)
+    pieces = [data[at : at + room] for at in range(0, len(data), room)]
     last = len(pieces) - 1
     return b"".join(_headers(context_id, len(piece), COMMAND | (LAST if n == last else 0)) + piece for n, piece in enumerate(pieces))
 
@@ -328,4 +331,4 @@ class Reframe:
 
 
 def _headers(context_id: int, size: int, control: int) -> bytes:
-    return _PDU.pack(P_DATA, size + 6) + _PDV.pack(size + 2, context_id, control)
+    return _BOTH.pack(P_DATA, size + 6, size + 2, context_id, control)

@@ -129,7 +129,11 @@ class Upper:
         caller has to decide on: receive always returns right after a message's last byte, Requested and ReleaseRequested.
         So: act on `take()`, call again from the returned offset, until it is returned once more. Data offsets are of this call's buf.
         """
-        self._hear(end - start, now)
+        self._now = now
+        if self._unarmed:
+            self._arm(now)
+        if end - start > self._left:  # those beyond what was left over are new
+            self._pace.hear(end - start - self._left, self._cut or self._inbound.phase != BETWEEN, now)
         pos, before = start, -1
         self._cut = False
         inbound = self._inbound
@@ -431,12 +435,6 @@ class Upper:
         self._now = now
         if self._unarmed:
             self._arm(now)
-
-    def _hear(self, size: int, now: float) -> None:
-        """`size` bytes are offered; those beyond what was left over are new."""
-        self._catch_up(now)
-        if size > self._left:
-            self._pace.hear(size - self._left, self.inside_message, now)
 
     def _tick_open(self, now: float) -> None:
         """Sta6: silence or slowness inside a message, silence between messages of a sender to whom we owe nothing."""
