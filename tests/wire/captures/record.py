@@ -1,8 +1,9 @@
 """The one place for how the captures beside it were made: real programs talk over loopback, both directions are written down.
 
-    .venv/bin/python -m tests.wire.captures.record        (needs DCMTK; files from pydicom's public samples)
+    .venv/bin/python -m tests.wire.captures.record [NAME …]        (needs DCMTK and Orthanc; files from pydicom's public samples)
 
-Each exchange becomes NAME.dialled.bin (what the requestor sent) and NAME.accepted.bin (what the acceptor sent).
+Without a name all are made again. Each exchange becomes NAME.dialled.bin (what the requestor sent) and NAME.accepted.bin (what the
+acceptor sent).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from pydicom.data import get_testdata_file
@@ -26,6 +27,8 @@ from pynetdicom.pdu_primitives import (
     SOPClassExtendedNegotiation,
     UserIdentityNegotiation,
 )
+
+from tests.live.harness.orthanc import Orthanc
 
 HERE = Path(__file__).parent
 CT = "1.2.840.10008.5.1.4.1.1.2"
@@ -136,26 +139,77 @@ def program(*argv: str) -> Callable[[int], None]:
     return lambda port: print(argv[0], subprocess.run([word.replace("PORT", str(port)) for word in argv], check=False).returncode)
 
 
+@contextmanager
+def orthanc(there: int, *files: str) -> Iterator[Orthanc]:
+    """Orthanc with these files; it knows the programs that ask it, a storescp as SINK, and what listens at port `there`, if any."""
+    with tempfile.TemporaryDirectory() as folder, storescp() as sink:
+        known = {name: [name, "127.0.0.1", sink] for name in ("SINK", "FINDSCU", "GETSCU", "MOVESCU")}
+        known["THERE"] = ["THERE", "127.0.0.1", there or sink]
+        archive = Orthanc(Path(folder), free_port(), free_port(), known)
+        try:
+            for file in files:
+                archive.upload(Path(file).read_bytes())
+            yield archive
+        finally:
+            archive.close()
+
+
+@contextmanager
+def orthanc_scp() -> Iterator[int]:
+    """Orthanc as the one that is called, with one study of one object."""
+    with orthanc(0, PLAN) as archive:
+        yield archive.port
+
+
+def orthanc_scu(*files: str) -> Callable[[int], None]:
+    """Orthanc as the one that calls: it sends these files on one association."""
+
+    def send(port: int) -> None:
+        with orthanc(port, *files) as archive:
+            print("Orthanc", archive.version(), archive.send("THERE", archive.get("/instances"))["FailedInstancesCount"])
+
+    return send
+
+
+ADDRESS = ("127.0.0.1", "PORT")
+PLAN, PICTURE, REPORT = (str(get_testdata_file(name)) for name in ("rtplan.dcm", "MR_small.dcm", "test-SR.dcm"))
+STUDY = ("-S", "-k", "0008,0052=STUDY", "-k", "0020,000D=1.22.333.4.555555.6.7777777777777777777777777777")  # rtplan.dcm's
+
+Exchange = tuple[Callable[[], AbstractContextManager[int]], Callable[[int], None]]
+
+
+def exchanges(folder: str) -> dict[str, Exchange]:
+    """Who is called, and what calls; `folder` holds two files."""
+    called = ("-aec", "ARCHIVE", "-aet")
+    return {
+        "echoscu-storescp": (storescp, program("echoscu", "--repeat", "3", *ADDRESS)),
+        "storescu-storescp": (storescp, program("storescu", "--max-send-pdu", "4096", *ADDRESS, PICTURE, PLAN)),
+        "dcmsend-storescp": (storescp, program("dcmsend", "--scan-directories", *ADDRESS, folder)),
+        "storescu-pynetdicom": (pynetdicom_scp, program("storescu", *called, "CT1", *ADDRESS, PLAN)),
+        "findscu-pynetdicom": (pynetdicom_scp, program("findscu", "-S", "-k", "0008,0052=STUDY", "-k", "PatientID", *ADDRESS)),
+        "getscu-storescp": (storescp, program("getscu", "-S", "-k", "0008,0052=STUDY", "-k", "0020,000D=1.2", *ADDRESS)),
+        "pynetdicom-storescp": (storescp, pynetdicom_scu),
+        "pynetdicom-pynetdicom": (pynetdicom_scp, pynetdicom_scu),
+        "echoscu-orthanc": (orthanc_scp, program("echoscu", *ADDRESS)),
+        "dcmsend-orthanc": (orthanc_scp, program("dcmsend", *ADDRESS, REPORT)),
+        "findscu-orthanc": (orthanc_scp, program("findscu", *STUDY, "-k", "PatientID", *ADDRESS)),
+        "getscu-orthanc": (orthanc_scp, program("getscu", "--ignore", *STUDY, *ADDRESS)),
+        "movescu-orthanc": (orthanc_scp, program("movescu", "-aet", "MOVESCU", "-aem", "SINK", *STUDY, *ADDRESS)),
+        "pynetdicom-orthanc": (orthanc_scp, pynetdicom_scu),
+        "orthanc-storescp": (storescp, orthanc_scu(PLAN, REPORT)),
+        "orthanc-pynetdicom": (pynetdicom_scp, orthanc_scu(PLAN)),
+    }
+
+
 def main() -> int:
-    """Record every exchange."""
-    plan, picture = str(get_testdata_file("rtplan.dcm")), str(get_testdata_file("MR_small.dcm"))
-    address = ("127.0.0.1", "PORT")
+    """Record every exchange, or those named."""
     with tempfile.TemporaryDirectory() as folder:
-        shutil.copy(plan, folder)
-        shutil.copy(str(get_testdata_file("test-SR.dcm")), folder)
-        exchanges = {
-            "echoscu-storescp": (storescp, program("echoscu", "--repeat", "3", *address)),
-            "storescu-storescp": (storescp, program("storescu", "--max-send-pdu", "4096", *address, picture, plan)),
-            "dcmsend-storescp": (storescp, program("dcmsend", "--scan-directories", *address, folder)),
-            "storescu-pynetdicom": (pynetdicom_scp, program("storescu", "-aec", "ARCHIVE", "-aet", "CT1", *address, plan)),
-            "findscu-pynetdicom": (pynetdicom_scp, program("findscu", "-S", "-k", "0008,0052=STUDY", "-k", "PatientID", *address)),
-            "getscu-storescp": (storescp, program("getscu", "-S", "-k", "0008,0052=STUDY", "-k", "0020,000D=1.2", *address)),
-            "pynetdicom-storescp": (storescp, pynetdicom_scu),
-            "pynetdicom-pynetdicom": (pynetdicom_scp, pynetdicom_scu),
-        }
-        for name, (server, client) in exchanges.items():
-            with server() as upstream, relay(upstream, name) as port:
-                client(port)
+        shutil.copy(PLAN, folder)
+        shutil.copy(REPORT, folder)
+        for name, (server, client) in exchanges(folder).items():
+            if name in sys.argv[1:] or len(sys.argv) == 1:
+                with server() as upstream, relay(upstream, name) as port:
+                    client(port)
     return 0
 
 
