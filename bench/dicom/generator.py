@@ -143,6 +143,7 @@ def summary(results: list[dict[str, Any]], args: argparse.Namespace) -> dict[str
         "bytes": len(spent) * args.size,
         "p50_ms": 1000 * spent[len(spent) // 2] if spent else 0,
         "p99_ms": 1000 * spent[len(spent) * 99 // 100] if spent else 0,
+        "slowest_ms": [round(1000 * s, 1) for s in spent[-12:]],
         "pdu": good[0]["pdu"] if good else 0,
         "errors": [r["error"] for r in results if "error" in r],
     }

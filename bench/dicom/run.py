@@ -112,8 +112,9 @@ def accounted(name: str, cell: Cell, expected: Expected) -> tuple[Figure, dict[s
 
 
 def _sink(cell: Cell, way: Way, each: int, port: int, folder: Path) -> list[str]:
-    """The sink's command line: it has memory ready for a connection's share of the objects and a fifth more."""
-    keep = int((each + cell.warm) * (cell.size + 4096) * 1.2) + (4 << 20)
+    """The sink's command line, with the memory that is ready for a connection."""
+    spread = min(way.spread, 1.2 * cell.associations)
+    keep = int((each + cell.warm) * (cell.size + 4096) * spread) + (4 << 20)
     argv = [sys.executable, "-m", "bench.dicom.sink", "--port", str(port), "--maximum", str(cell.maximum), "--keep", str(keep)]
     argv += ["--tls", str(certificate(folder))] if way.tls == "sink" else []
     argv += ["--tell", str(folder / "arrived")] if way.later else []

@@ -65,7 +65,7 @@ class Kept:
         """Some more bytes; a full arena is left behind, the message under way moves on."""
         if len(self.arena) - self.filled < RECEIVE:
             tail = self.filled - self.begin
-            fresh = arena(2 * tail + 64 * RECEIVE)
+            fresh = arena(2 * tail + 16 * RECEIVE)
             fresh[:tail] = self.arena[self.begin : self.filled]
             self.at -= self.begin
             self.arena, self.filled, self.begin = fresh, tail, 0

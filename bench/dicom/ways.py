@@ -57,6 +57,7 @@ class Way:
     share: int = 1  # it gets objects / share, so that a cell ends
     rounds: int = 1 << 30  # at most
     later: bool = False  # it answers before it sends: the clock stops when the sink has everything
+    spread: float = 1.2  # times its share of the objects that one connection to the sink may carry before memory is sought in the clock
     tls: str = ""  # "" in the clear; "path": the path ends TLS; "sink": the sink does
 
 
@@ -145,20 +146,21 @@ def _profiled(*more: str) -> Callable[[Path, int, int], Standing]:
     return begin
 
 
+SPREAD = 3.0  # Gurney shares its connections to a member among its senders
 TUNE = "    tune.bufsize 262144\n    tune.pipesize 1048576"
 WAYS: dict[str, Way] = {
     "direct": Way(direct),
     "haproxy": Way(_haproxy("haproxy", "", "")),  # TCP mode as installed
     # best tuned: 256 KiB buffers, splice in both directions (TCP_NODELAY is its default)
     "haproxy-tuned": Way(_haproxy("haproxy-tuned", TUNE, "    option splice-auto")),
-    "gurney": Way(_gurney("")),
-    "gurney-sha256": Way(_gurney("\n        digest: sha256")),
-    "gurney-replay-8M": Way(_gurney("\n        replay_limit: 8MiB")),
+    "gurney": Way(_gurney(""), spread=SPREAD),
+    "gurney-sha256": Way(_gurney("\n        digest: sha256"), spread=SPREAD),
+    "gurney-replay-8M": Way(_gurney("\n        replay_limit: 8MiB"), spread=SPREAD),
     "pynetdicom": Way(pynetdicom_relay, share=20, rounds=3),
-    "profiled": Way(_profiled()),  # the route process alone, under cProfile: `profile.json` in the folder once it has ended
-    "sampled": Way(_profiled("--sample")),  # the same, looked at every millisecond of its CPU time
+    "profiled": Way(_profiled(), spread=SPREAD),  # the route process alone, under cProfile: `profile.json` in the folder once it has ended
+    "sampled": Way(_profiled("--sample"), spread=SPREAD),  # the same, looked at every millisecond of its CPU time
     "direct-tls": Way(direct, tls="sink"),
     "haproxy-tls": Way(_haproxy("haproxy-tls", "", "", tls=True), tls="path"),
     "haproxy-tuned-tls": Way(_haproxy("haproxy-tuned-tls", TUNE, "    option splice-auto", tls=True), tls="path"),
-    "gurney-tls": Way(_gurney("", tls=True), tls="path"),
+    "gurney-tls": Way(_gurney("", tls=True), tls="path", spread=SPREAD),
 }
