@@ -37,15 +37,18 @@ def number(value: float | None, form: str = ".0f") -> str:
 
 
 def table(results: list[Result]) -> list[str]:
-    """Rates by cell and path: objects/s, MB/s, CPU seconds a GB, p50 and p99."""
-    lines = ["| cell | path | objects/s | MB/s | CPU s/GB | p50 ms | p99 ms | gurney ÷ it |", "|---|---|---|---|---|---|---|---|"]
+    """Rates by cell and path: objects/s, MB/s, CPU seconds a GB, p50 and p99, connections to the sink that carried objects."""
+    lines = ["| cell | path | objects/s | MB/s | CPU s/GB | p50 ms | p99 ms | to the sink | gurney ÷ it |", "|---" * 9 + "|"]
     for r in results:
         for name in r.names:
             rate, volume = r.median(name, lambda f: f.objects_per_second), r.median(name, lambda f: f.megabytes_per_second)
             cpu = "–" if name.startswith("direct") else number(r.median(name, lambda f: f.cpu_per_gb), ".2f")
             tail = [number(r.median(name, pick), ".2f") for pick in (lambda f: f.p50_ms, lambda f: f.p99_ms)]
+            links = number(r.median(name, lambda f: f.connections))
             ratio = number(r.ratio("gurney", name), ".2f") if "gurney" in r.names and name != "gurney" else ""
-            lines.append(f"| {r.cell.title} | {name} | {number(rate)} | {number(volume)} | {cpu} | {tail[0]} | {tail[1]} | {ratio} |")
+            lines.append(
+                f"| {r.cell.title} | {name} | {number(rate)} | {number(volume)} | {cpu} | {tail[0]} | {tail[1]} | {links} | {ratio} |"
+            )
     return lines
 
 

@@ -53,6 +53,7 @@ class Figure:
     p50_ms: float
     p99_ms: float
     pdu: int
+    connections: int  # to the sink, that carried objects
 
 
 class Void(Exception):
@@ -94,14 +95,14 @@ def measure(name: str, cell: Cell, expected: Expected, look: Callable[[Path, Sta
             standing.close()
         sink.send_signal(signal.SIGTERM)
         sink.wait(300)
-        arrived, last = _results(folder / "results")
+        arrived, last, connections = _results(folder / "results")
         if look is not None and standing is not None:
             look(folder, standing)
         shutil.rmtree(folder, ignore_errors=True)
     _prove(out, arrived, [expected.of(cell.size, i, n) for i in range(cell.associations) for n in range(cell.warm + each)])
     seconds = max(out["end"], last) - out["begin"]
     rate = out["objects"] / seconds
-    return Figure(rate, out["bytes"] / seconds / 1e6, cpu / (out["bytes"] / 1e9), out["p50_ms"], out["p99_ms"], out["pdu"])
+    return Figure(rate, out["bytes"] / seconds / 1e6, cpu / (out["bytes"] / 1e9), out["p50_ms"], out["p99_ms"], out["pdu"], connections)
 
 
 def accounted(name: str, cell: Cell, expected: Expected) -> tuple[Figure, dict[str, Any]]:
@@ -153,16 +154,17 @@ def _arrival(file: Path, count: int) -> None:
     until(all_or_stalled, 3600, "the objects arrive")
 
 
-def _results(folder: Path) -> tuple[dict[str, set[str]], float]:
-    """(SOP Instance UID -> digests, when the last object was whole) of all the sink's processes."""
+def _results(folder: Path) -> tuple[dict[str, set[str]], float, int]:
+    """(SOP Instance UID -> digests, when the last object was whole, connections with objects) of all the sink's processes."""
     arrived: dict[str, set[str]] = {}
     last = 0.0
-    for file in folder.glob("*.json"):
+    files = list(folder.glob("*.json"))
+    for file in files:
         said = json.loads(file.read_text())
         last = max(last, said["last"])
         for sop, digest in said["objects"]:
             arrived.setdefault(sop, set()).add(digest)
-    return arrived, last
+    return arrived, last, len(files)
 
 
 def _prove(out: dict[str, Any], arrived: dict[str, set[str]], expected: Sequence[tuple[str, str]]) -> None:

@@ -22,7 +22,6 @@ from pathlib import Path
 from types import FrameType
 
 from bench.dicom import wire
-from bench.dicom.heads import CT
 
 RECEIVE = 1 << 20  # the least room a receive gets
 POPULATE_WRITE = 23  # MADV_POPULATE_WRITE (Linux 5.14): no page fault while the clock runs
@@ -54,21 +53,26 @@ class Kept:
     def __init__(self, sock: socket.socket, size: int, tell: int | None) -> None:
         self.sock, self.tell = sock, tell
         self.objects: list[tuple[bytes, memoryview, int, int]] = []  # sop, arena, first byte, end
-        self.arena = arena(max(size, 4 * RECEIVE))
+        self.size = size
+        self.arena = arena(4 * RECEIVE)  # checks and questions never need more
         self.begin = self.at = self.filled = 0  # of the message under way; the next PDU; the bytes received. `at` may lie beyond `filled`
         self.last = 0.0
         self.answers = wire.Answers()
         self.sop = b""
         self.answer = b""
 
+    def move(self, size: int) -> None:
+        """Leaves the arena behind; the message under way moves on into a fresh one."""
+        tail = self.filled - self.begin
+        fresh = arena(2 * tail + size)
+        fresh[:tail] = self.arena[self.begin : self.filled]
+        self.at -= self.begin
+        self.arena, self.filled, self.begin = fresh, tail, 0
+
     def receive(self) -> None:
-        """Some more bytes; a full arena is left behind, the message under way moves on."""
+        """Some more bytes."""
         if len(self.arena) - self.filled < RECEIVE:
-            tail = self.filled - self.begin
-            fresh = arena(2 * tail + 16 * RECEIVE)
-            fresh[:tail] = self.arena[self.begin : self.filled]
-            self.at -= self.begin
-            self.arena, self.filled, self.begin = fresh, tail, 0
+            self.move(16 * RECEIVE)
         got = self.sock.recv_into(self.arena[self.filled :])
         if not got:
             raise ConnectionError("closed")
@@ -110,6 +114,9 @@ class Kept:
             if control or size + 4 != length:
                 self.whole(6 + length)
                 self.values(self.at + 6, self.at + 6 + length)
+                if self.size and self.sop:  # the first object, before the clock: an association is accepted at once, whatever memory costs
+                    self.move(self.size)
+                    self.size = 0
             else:
                 self.at += 6 + length
 
@@ -154,7 +161,7 @@ def serve(sock: socket.socket, args: argparse.Namespace, box: list[Kept]) -> Non
     if kind != 1:
         return
     tell = os.open(args.tell, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600) if args.tell else None
-    kept = Kept(sock, args.keep if CT.rstrip(b"\0") in body else 0, tell)
+    kept = Kept(sock, args.keep, tell)
     box.append(kept)
     sock.sendall(wire.associate_ac(body, args.maximum))
     gc.disable()
