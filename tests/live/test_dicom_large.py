@@ -63,7 +63,7 @@ def test_dicom_41_objects_larger_than_memory(room: Room) -> None:
 
 
 def test_dicom_41_what_cannot_be_sent_again_is_refused(room: Room) -> None:
-    """Its member dies behind `replay_limit`: A700 and why, no member has it, and the association goes on. Under the limit it is replayed."""
+    """Its member dies behind `replay_limit`: A700 and why, no member has it, the association goes on. Under the limit it is replayed."""
     first, second = room.keep(Sink(buffer=65536)), room.keep(Sink())
     port, limit = room.port(), count(8, 64, 64) * MIB
     service = f"replay_limit: {limit // MIB}MiB"
