@@ -256,3 +256,35 @@ def test_after_the_outcome_nothing_changes_it() -> None:
     made.failed("closed", 0.2)
     made.tick(9.0)
     assert made.outcome == "ok"
+
+
+class Hasty(Peer):
+    """Says one thing more in the same write as its AC (1) or as its answer to the echo (2)."""
+
+    said = 0
+    when = 1
+    more = b""
+
+    def hear(self, data: bytes) -> bytes:
+        back = super().hear(data)
+        self.said += 1
+        return back + self.more if self.said == self.when else back
+
+
+@pytest.mark.parametrize("kind", ["dicom-associate", "dicom-echo"])
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [(b"\7\0\0\0\0\4\0\0\2\0", "aborted"), (b"\5\0\0\0\0\4\0\0\0\0", "aborted"), (b"HTTP/1.0 200", "bad-status"), (b"\3\0\xff\xff\xff\xff", "bad-status")],
+)  # fmt: skip
+def test_an_association_over_in_the_read_that_opened_it_was_of_no_use(kind: str, more: bytes, word: str) -> None:
+    """A-ABORT, A-RELEASE-RQ or garbage right behind the AC: a word, not a request of ours in a wrong state."""
+    peer = Hasty()
+    peer.more = more
+    assert outcome(peer, kind)[0] == word
+
+
+@pytest.mark.parametrize("more", [b"\7\0\0\0\0\4\0\0\2\0", b"\5\0\0\0\0\4\0\0\0\0", b"HTTP/1.0 200"])
+def test_what_stands_behind_a_right_answer_takes_nothing_from_it(more: bytes) -> None:
+    peer = Hasty()
+    peer.more, peer.when = more, 2
+    assert outcome(peer)[0] == "ok"

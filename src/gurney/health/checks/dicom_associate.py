@@ -11,6 +11,7 @@ from gurney.health.outcomes import rejected
 from gurney.wire.dicom.events import Aborted, Accepted, CommandSet, Event, Rejected, Released, ReleaseRequested, Send
 from gurney.wire.dicom.pdu import AssociateAC, AssociateRQ, ContextRQ
 from gurney.wire.dicom.sop_classes import VERIFICATION
+from gurney.wire.dicom.states import OPEN
 from gurney.wire.dicom.upper import Upper
 
 MOST_PAIRS = limits.CHECK_CONTEXTS  # contexts of one association have odd ids from 1 to 255 (PS3.8 §9.3.2.2)
@@ -92,7 +93,9 @@ class DicomAssociate(Check):
         return b""
 
     def _taken(self, ac: AssociateAC, now: float) -> bytes:
-        """The association is accepted; what to send next."""
+        """The association is accepted; what to send next. One that ended in the same read was of no use: what ended it follows."""
+        if self._upper.state != OPEN:
+            return b""
         takes = {context.id: context.transfer for context in ac.contexts if context.result == 0}
         self.accepted = {pair: takes.get(2 * at + 1) == pair[1] for at, pair in enumerate(self.pairs)}
         if not any(self.accepted.values()):
@@ -117,9 +120,10 @@ class DicomAssociate(Check):
         return self._leave("slow" if now > self._slow_from else "ok", "", now)
 
     def _leave(self, outcome: str, detail: str, now: float) -> bytes:
-        """The outcome is known: release, and be over when that is answered."""
+        """The outcome is known: release, and be over when that is answered. A peer that ended the association already needs none."""
         self._found = outcome, detail
-        self._upper.release(now)
+        if self._upper.state == OPEN:
+            self._upper.release(now)
         return b""
 
     def _finish(self, outcome: str, detail: str) -> None:
