@@ -274,8 +274,13 @@ class Hasty(Peer):
 @pytest.mark.parametrize("kind", ["dicom-associate", "dicom-echo"])
 @pytest.mark.parametrize(
     ("more", "word"),
-    [(b"\7\0\0\0\0\4\0\0\2\0", "aborted"), (b"\5\0\0\0\0\4\0\0\0\0", "aborted"), (b"HTTP/1.0 200", "bad-status"), (b"\3\0\xff\xff\xff\xff", "bad-status")],
-)  # fmt: skip
+    [
+        (b"\7\0\0\0\0\4\0\0\2\0", "aborted"),
+        (b"\5\0\0\0\0\4\0\0\0\0", "aborted"),
+        (b"HTTP/1.0 200", "bad-status"),
+        (b"\3\0\xff\xff\xff\xff", "bad-status"),
+    ],
+)
 def test_an_association_over_in_the_read_that_opened_it_was_of_no_use(kind: str, more: bytes, word: str) -> None:
     """A-ABORT, A-RELEASE-RQ or garbage right behind the AC: a word, not a request of ours in a wrong state."""
     peer = Hasty()
