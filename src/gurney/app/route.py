@@ -32,6 +32,7 @@ from gurney.ledger import Ledger
 from gurney.net.answering import Answer, Answering, Operation
 from gurney.net.hangups import Hangups
 from gurney.net.slabs import Slabs
+from gurney.net.tls import Contexts
 from gurney.telemetry.counters import Counters
 from gurney.telemetry.log import Log, where
 from gurney.telemetry.refs import Refs
@@ -66,6 +67,7 @@ class RouteProcess:
         self._since = time.time()
         self._generation = ""
         self._table: table.Table | None = None
+        self._contexts = Contexts(folder / "certificates", {})
         self._listeners: dict[str, socket.socket] = {}  # every one the guard gave us, served or not
         self._stopping = False
         self._expire_at = loop.time() + EXPIRE_SECONDS
@@ -206,9 +208,10 @@ class RouteProcess:
         try:
             data = (self._folder / "route.json").read_bytes()
             fresh = table.load(data)
+            contexts = self._secrets(fresh)
         except OSError as error:
             raise EngineRefused(f"route.json cannot be read: {error.strerror}") from error
-        except InputRefused as error:
+        except (InputRefused, EngineRefused) as error:
             self._log.error("route.refused", error=error.code, reason=error.message)
             raise
         generation = table.generation(data)
@@ -217,13 +220,24 @@ class RouteProcess:
             return
 
         def swap() -> None:
-            self._swap(fresh, generation)
+            self._swap(fresh, generation, contexts)
             done()
 
         self._ledger.flush(swap)
 
-    def _swap(self, fresh: table.Table, generation: str) -> None:
+    def _secrets(self, fresh: table.Table) -> Contexts:
+        """The TLS contexts of a revision, every one of them made. Raises `EngineRefused`: then the revision in force stays whole."""
+        contexts = Contexts(self._folder / "certificates", fresh.materials, self._contexts)
+        for service in fresh.services.values():
+            contexts.accepting(service.tls)
+        for pool in fresh.pools.values():
+            for member in pool.members.values():
+                contexts.towards(member.tls, member.host)
+        return contexts
+
+    def _swap(self, fresh: table.Table, generation: str, contexts: Contexts) -> None:
         was, self._generation, self._table = self._generation, generation, fresh
+        self._contexts = contexts
         self._dispatcher.replace({name: self._pool(name, fresh) for name in fresh.pools})
         for name in [name for name in self._services if name not in fresh.services]:
             leaving = self._services.pop(name)
@@ -233,10 +247,18 @@ class RouteProcess:
             live = self._services.get(name)
             if live is None:
                 self._services[name] = LiveService(
-                    self._loop, spec, self._dispatcher, self._slabs, self._hangups, self._refs, self._log, self._counters
+                    self._loop,
+                    spec,
+                    self._dispatcher,
+                    self._slabs,
+                    self._hangups,
+                    self._refs,
+                    self._log,
+                    self._counters,
+                    contexts.accepting(spec.tls),
                 )
             else:
-                live.use(spec)
+                live.use(spec, contexts.accepting(spec.tls))
         self._serve_listeners()
         self._log.info("route.loaded", generation=generation, was=was)
 
@@ -247,11 +269,19 @@ class RouteProcess:
         for member_name, member in spec.members.items():
             before = old.members.get(member_name) if old is not None else None
             if before is not None and address_of(before.spec) == address_of(member) and before.spec.calling_ae == member.calling_ae:
-                before.update(member)
+                before.update(member, self._contexts.towards(member.tls, member.host))
                 living[member_name] = before
             else:
                 living[member_name] = LiveMember(
-                    self._loop, name, member, self._dispatcher, self._dispatcher.capabilities, self._receiver, self._hangups, self._counters
+                    self._loop,
+                    name,
+                    member,
+                    self._dispatcher,
+                    self._dispatcher.capabilities,
+                    self._receiver,
+                    self._hangups,
+                    self._counters,
+                    self._contexts.towards(member.tls, member.host),
                 )
         pool = LivePool(spec, living)
         pool.turn = old.turn if old is not None else 0

@@ -86,6 +86,7 @@ LIMIT_HIGHEST: Annotated[int, Note("connections", "dicom.md §8", "highest numbe
 
 # --- deadlines of the DICOM upper layer (dicom.md §2) ---
 ARTIM_MS: Annotated[int, Note("ms", "dicom.md §2", "ARTIM, from accept; not restarted by bytes")] = 10_000
+TLS_HANDSHAKE_MS: Annotated[int, Note("ms", "dicom.md §2", "a TLS handshake, on either side: as ARTIM")] = 10_000
 CONNECT_MS: Annotated[int, Note("ms", "dicom.md §2", "dialling a member")] = 3_000
 ASSOCIATE_ANSWER_MS: Annotated[int, Note("ms", "dicom.md §2", "waiting for A-ASSOCIATE-AC")] = 5_000
 RELEASE_ANSWER_MS: Annotated[int, Note("ms", "dicom.md §2", "waiting for A-RELEASE-RP")] = 5_000

@@ -90,7 +90,7 @@ class Checking:
         core = CHECKS[check.kind](calling_ae=calling, called_ae=called, pairs=pairs, timeout=check.timeout_ms / 1000, now=now)
         held = list(member.links)
         address, within = (member.spec.host, member.spec.port), check.timeout_ms / 1000
-        self._probe = Probe(self._loop, *address, core, within, lambda: self._ended(core, now, held))
+        self._probe = Probe(self._loop, *address, core, within, lambda: self._ended(core, now, held), member.tls)
 
     def _own_key(self) -> tuple[str, str]:
         spec = self._member.spec

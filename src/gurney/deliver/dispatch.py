@@ -16,6 +16,7 @@ from gurney.deliver.pool import LivePool
 from gurney.deliver.transfer import Attempt, Transfer
 from gurney.health.tracker import Change
 from gurney.ledger import Ledger
+from gurney.net.tls import REASONS
 from gurney.telemetry.counters import Counters
 from gurney.telemetry.log import Log, where
 from gurney.telemetry.refs import Refs
@@ -342,6 +343,11 @@ class Dispatcher:
         """The operational word of a member changed."""
         report = self._log.info if change.after == "up" else self._log.warning
         report(f"member.{change.after}", pool=member.pool, member=member.spec.name, was=change.before, why=change.why)
+
+    def refused_tls(self, member: LiveMember, reason: str) -> None:
+        """A TLS handshake with a member failed."""
+        self._counters.add("gurney_dicom_tls_refused_total", ("member", f"{member.pool}/{member.spec.name}", reason))
+        self._log.warning("tls.refused", pool=member.pool, member=member.spec.name, reason=reason, why=REASONS.get(reason))
 
     def broke(self, member: LiveMember, error: Exception) -> None:
         """A defect of ours was met on one of its links."""

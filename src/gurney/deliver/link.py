@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -11,9 +12,10 @@ from gurney.config import limits
 from gurney.deliver.transfer import Run, Transfer
 from gurney.errors import LocalError
 from gurney.net import tune
-from gurney.net.dial import Dial
+from gurney.net.dial import Dial, outcome
 from gurney.net.hangups import Hangups
 from gurney.net.outbox import Outbox
+from gurney.net.tls import Towards
 from gurney.wire.dicom import command, events, pdu, pdv
 from gurney.wire.dicom.statuses import classify
 from gurney.wire.dicom.upper import Upper
@@ -24,6 +26,8 @@ IDLE_SECONDS = limits.MEMBER_IDLE_MS / 1000  # then released, never aborted
 WATCH_SECONDS = limits.ACK_WATCH_MS / 1000  # between two looks at TCP_INFO while bytes wait
 PENDING = (0xFF00, 0xFF01)  # of queries only: whoever sends a C-STORE would wait for another answer (PS3.7 §9.1.1.4)
 MAX_CONTEXTS = 128
+
+_TLS_FAULT = f"errno {errno.EPROTO}"  # net/secured: a member may refuse our certificate after our side of the handshake (TLS 1.3)
 
 Pair = tuple[str, str]  # abstract syntax, transfer syntax
 
@@ -73,6 +77,7 @@ class Link:
         address: tuple[str, int],
         key: tuple[str, str],
         pairs: Sequence[Pair],
+        tls: Towards | None = None,
     ) -> None:
         self._loop = loop
         self._ends = ends
@@ -87,8 +92,9 @@ class Link:
         self._cutter: pdv.Reframe | None = None
         self._answer_due: float | None = None
         self._watch_at = 0.0
-        self._dial: Dial | None = Dial(loop, address[0], address[1], self._dialled)
+        self._dial: Dial | None = Dial(loop, address[0], address[1], self._dialled, tls=tls)
         self.key = key  # (calling, called) as sent
+        self.tls = tls
         self.asked = tuple(pairs[:MAX_CONTEXTS])
         self.accepted: dict[Pair, int] = {}
         self.state = "dialling"
@@ -106,7 +112,7 @@ class Link:
         self._dial = None
         if sock is None:
             self.state = "closed"
-            self._ends.failed(self, "connect-timeout" if why in ("connect-timeout", "ETIMEDOUT") else "refused")
+            self._ends.failed(self, outcome(why))
             return
         now = self._loop.time()
         self._sock = sock
@@ -425,7 +431,7 @@ class Link:
         self.transfer = None
         self._drop()
         if before == "associating":
-            self._ends.failed(self, "aborted")
+            self._ends.failed(self, "tls-failed" if why == _TLS_FAULT else "aborted")
         elif transfer is None:
             self._ends.closed(self)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from gurney.balance.members import View
@@ -21,6 +22,7 @@ from gurney.health.checks.core import Check
 from gurney.health.tracker import Change, Tracker
 from gurney.net.hangups import Hangups
 from gurney.net.prober import Probe
+from gurney.net.tls import Towards
 from gurney.telemetry.counters import Counters
 from gurney.wire.dicom.command import Command
 
@@ -48,6 +50,9 @@ class Hears(Protocol):
     def changed(self, member: LiveMember, change: Change) -> None:
         """The operational word changed."""
 
+    def refused_tls(self, member: LiveMember, reason: str) -> None:
+        """A TLS handshake with it failed, for a word of `net.tls.REASONS`."""
+
     def broke(self, member: LiveMember, error: Exception) -> None:
         """A defect of ours was met on one of its links."""
 
@@ -65,6 +70,7 @@ class LiveMember:
         receiver: Receiver,
         hangups: Hangups,
         counters: Counters,
+        tls: Towards | None = None,
     ) -> None:
         now = loop.time()
         self._loop = loop
@@ -79,6 +85,7 @@ class LiveMember:
         self._recent: dict[tuple[str, str], dict[Pair, None]] = {}
         self.pool = pool
         self.spec = spec
+        self.tls = self._towards(tls)
         self.tracker = Tracker(spec.check, now)
         self.links: list[Link] = []
         self.waiting = Waiting()
@@ -234,7 +241,7 @@ class LiveMember:
 
     def dial(self, key: tuple[str, str], pairs: list[Pair]) -> Link:
         """Begin an association with AE titles `key` (calling, called) that asks for `pairs`."""
-        link = Link(self._loop, self, self._receiver, self._hangups, (self.spec.host, self.spec.port), key, pairs)
+        link = Link(self._loop, self, self._receiver, self._hangups, (self.spec.host, self.spec.port), key, pairs, self.tls)
         self.links.append(link)
         return link
 
@@ -246,7 +253,7 @@ class LiveMember:
                 return
 
     def _fits(self, link: Link, transfer: Transfer) -> bool:
-        return self.key_for(transfer) == link.key and transfer.context in link.accepted
+        return self.key_for(transfer) == link.key and transfer.context in link.accepted and link.tls == self.tls
 
     def release_idle(self) -> None:
         """Release every idle association (drain, retirement, a check that needs the only slot)."""
@@ -308,8 +315,9 @@ class LiveMember:
         self._dismiss(link)
 
     def _dismiss(self, link: Link) -> None:
-        """Nothing idles at a member that gets nothing any more."""
-        if link.state == "open" and link.transfer is None and (self.retired or self.spec.override == "disable"):
+        """Nothing idles at a member that gets nothing any more, or under certificates of before."""
+        over = self.retired or self.spec.override == "disable" or link.tls != self.tls
+        if link.state == "open" and link.transfer is None and over:
             link.release()
 
     def lost(self, link: Link, transfer: Transfer | None, why: str) -> None:
@@ -402,7 +410,7 @@ class LiveMember:
                 self._capabilities.learn(self.spec, calling, core.accepted)
             answered(core)
 
-        Probe(self._loop, self.spec.host, self.spec.port, core, within, learnt)
+        Probe(self._loop, self.spec.host, self.spec.port, core, within, learnt, self.tls)
 
     @property
     def _exclusive(self) -> bool:
@@ -423,8 +431,20 @@ class LiveMember:
 
     # -- changes
 
-    def update(self, spec: Member) -> None:
-        """A new revision's words for the same address: links stay, checks and caps follow."""
+    def _towards(self, tls: Towards | None) -> Towards | None:
+        return None if tls is None else replace(tls, told=self._refused_tls)
+
+    def _refused_tls(self, reason: str) -> None:
+        self._hears.refused_tls(self, reason)
+
+    def update(self, spec: Member, tls: Towards | None = None) -> None:
+        """A new revision's words for the same address: links stay, checks and caps follow. Under other certificates an object ends on the
+        association it is on, and the next one begins on one that was secured by them."""
+        fresh = self._towards(tls)
+        if fresh != self.tls:
+            self.tls = fresh
+            self.checking.soon = True
+            self.release_idle()
         if spec.check != self.spec.check:
             self.tracker.use(spec.check, self._loop.time())
         if spec.max_associations != self.spec.max_associations:

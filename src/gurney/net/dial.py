@@ -1,4 +1,4 @@
-"""The one place for connecting: a non-blocking dial that ends in exactly one callback."""
+"""The one place for connecting: a non-blocking dial, with its TLS handshake where there is one, that ends in exactly one callback."""
 
 from __future__ import annotations
 
@@ -6,13 +6,32 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
+from typing import cast
 
 from gurney.config import limits
 from gurney.net import tune
+from gurney.net.handshake import Handshake
+from gurney.net.secured import Secured
+from gurney.net.tls import Towards
 
 CONNECT_SECONDS = limits.CONNECT_MS / 1000  # dicom.md §2
+HANDSHAKE_SECONDS = limits.TLS_HANDSHAKE_MS / 1000
+TLS_FAILED, TLS_TIMEOUT, TLS_CLOSED = "tls-failed", "tls-timeout", "tls-closed"
 
-Done = Callable[[socket.socket | None, str], None]  # (connected socket or None, errno name or "connect-timeout" or "")
+Done = Callable[[socket.socket | None, str], None]
+"""(connected socket or None, why: "", an errno name, `connect-timeout`, `tls-timeout`, `tls-closed`, or `tls-failed: ` and a reason).
+
+A connection with TLS comes as `net.secured.Secured`, which is used like a socket."""
+
+
+def outcome(why: str) -> str:
+    """The word of dicom.md §7 for a connection that could not be made. One that stood and was silent, or was closed, may be of a receiver
+    that serves one association at a time: that is no fault of TLS."""
+    if why.startswith(TLS_FAILED):
+        return "tls-failed"
+    return {"connect-timeout": "connect-timeout", "ETIMEDOUT": "connect-timeout", TLS_TIMEOUT: "answer-timeout", TLS_CLOSED: "aborted"}.get(
+        why, "refused"
+    )
 
 
 def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str, int] | tuple[str, int, int, int]]]:
@@ -24,8 +43,21 @@ def resolve(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str,
 class Dial:
     """One attempt to connect to `host`:`port`; `done` is called once, later, never from the constructor."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, host: str, port: int, done: Done, within: float = CONNECT_SECONDS) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        host: str,
+        port: int,
+        done: Done,
+        within: float = CONNECT_SECONDS,
+        tls: Towards | None = None,
+        secured_within: float = HANDSHAKE_SECONDS,
+    ) -> None:
+        """`within` seconds to connect; with `tls`, `secured_within` more for the handshake."""
         self._loop = loop
+        self._tls = tls
+        self._secured_within = secured_within
+        self._handshake: Handshake | None = None
         self._done: Done | None = done
         self._sock: socket.socket | None = None
         self._timer = loop.call_later(within, self._ended, "connect-timeout")
@@ -76,11 +108,29 @@ class Dial:
         sock, self._sock = self._sock, None
         self._loop.remove_writer(sock)
         self._timer.cancel()
-        done, self._done = self._done, None
-        if done is None:
+        if self._done is None:
             sock.close()
+        elif self._tls is not None:
+            tls = self._tls
+            self._handshake = Handshake(self._loop, sock, tls.context, self._secured, self._secured_within, tls.name)
         else:
+            done, self._done = self._done, None
             done(sock, "")
+
+    def _secured(self, secured: Secured | None, why: str) -> None:
+        self._handshake = None
+        tls = self._tls
+        assert tls is not None
+        if secured is not None:
+            secured.told = tls.told
+            done, self._done = self._done, None
+            if done is not None:
+                done(cast("socket.socket", secured), "")
+            return
+        word = {"timeout": TLS_TIMEOUT, "closed": TLS_CLOSED}.get(why)
+        if word is None:
+            tls.told(why)
+        self._ended(word or f"{TLS_FAILED}: {why}")
 
     def _ended(self, why: str) -> None:
         self._drop()
@@ -90,6 +140,9 @@ class Dial:
 
     def _drop(self) -> None:
         self._timer.cancel()
+        if self._handshake is not None:
+            self._handshake.cancel()
+            self._handshake = None
         if self._sock is not None:
             self._loop.remove_writer(self._sock)
             self._sock.close()

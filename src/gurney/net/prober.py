@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from gurney.net import tune
-from gurney.net.dial import Dial
+from gurney.net.dial import TLS_FAILED, Dial
+from gurney.net.tls import Towards
 
 _READ = 65_536
 
@@ -42,14 +43,21 @@ class Probe:
     """One run of one check; `done` is called once when the core has an outcome. Its socket is a slot of its own."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, host: str, port: int, core: CheckCore, within: float, done: Callable[[], None]
+        self,
+        loop: asyncio.AbstractEventLoop,
+        host: str,
+        port: int,
+        core: CheckCore,
+        within: float,
+        done: Callable[[], None],
+        tls: Towards | None = None,
     ) -> None:
         self._loop = loop
         self._core = core
         self._done: Callable[[], None] | None = done
         self._sock: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._dial: Dial | None = Dial(loop, host, port, self._dialled, within)
+        self._dial: Dial | None = Dial(loop, host, port, self._dialled, within, tls, within)
 
     def cancel(self) -> None:
         """Stop without an outcome."""
@@ -76,7 +84,8 @@ class Probe:
         except BlockingIOError:
             return
         except OSError as error:
-            self._core.failed(errno.errorcode.get(error.errno or 0, "closed"), now)
+            refused = error.errno == errno.EPROTO  # a fault of TLS (net/secured): a member may refuse after our side of the handshake
+            self._core.failed(TLS_FAILED if refused else errno.errorcode.get(error.errno or 0, "closed"), now)
             self._finish()
             return
         tune.quickack(self._sock)

@@ -72,6 +72,7 @@ EVENTS: Mapping[str, tuple[str, ...]] = {
     "commitment.reported": ("app", "service", "study_ref", "objects", "outcome"),
     "peer.malformed": (*_WHO, *_MEMBER, "reason", "offset"),
     "peer.probe": ("app", "service", "peer", "listener"),
+    "tls.refused": ("app", "service", "pool", "member", "peer", "listener", "reason", "why"),
     # the route process
     "route.started": ("app", "pid", "version", "generation", "path"),
     "route.loaded": ("app", "generation", "was"),

@@ -40,6 +40,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("gurney_dicom_unreadable_total", "counter", ("service", "cause"), "data sets whose facts could not be read"),
     Metric("gurney_dicom_tolerated_total", "counter", ("service", "note"), "deviations of peers that were tolerated"),
     Metric("gurney_dicom_malformed_total", "counter", ("service", "cause"), "peers cut off for what they sent"),
+    Metric("gurney_dicom_tls_refused_total", "counter", ("side", "object", "cause"), "TLS handshakes refused: side sender or member, why"),
     Metric("gurney_dicom_probes_total", "counter", ("service",), "connections that closed without a byte"),
     Metric("gurney_dicom_limited_total", "counter", ("service", "limit"), "connections or associations refused by a limit"),
     Metric("gurney_dicom_late_answers_total", "counter", ("pool", "member"), "members' bytes nobody waited for"),

@@ -40,8 +40,16 @@ class Check:
         return b""
 
     def failed(self, why: str, now: float) -> None:
-        """The connection could not be made or is gone. `why`: an errno name, `connect-timeout` or `closed`."""
-        if not self._connected:
+        """The connection could not be made or is gone. `why`: an errno name, `connect-timeout`, `closed`, or as
+        `net.dial` says it of TLS: `tls-failed: REASON`, `tls-timeout`, `tls-closed`."""
+        if why.startswith("tls-failed"):
+            self._end("tls-failed", why.removeprefix("tls-failed").strip(": "))
+        elif why == "tls-timeout":  # connected and silent: a receiver of one association at a time may be serving another one
+            self._connected = True
+            self._late(now)
+        elif why == "tls-closed":
+            self._end("aborted", "closed in the TLS handshake")
+        elif not self._connected:
             self._end("connect-timeout" if why in TIMED_OUT else "refused", why)
         else:
             self._gone(why, now)

@@ -7,20 +7,25 @@ import errno
 import ipaddress
 import os
 import socket
+import ssl
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 from gurney.balance import facts, keys, rules
 from gurney.config.document import Service
 from gurney.deliver.dispatch import Dispatcher
 from gurney.deliver.transfer import Transfer
 from gurney.intake.dicom import answers
-from gurney.intake.dicom.admission import Admission
+from gurney.intake.dicom.admission import Admission, Unproven
 from gurney.intake.dicom.object import Reading
+from gurney.intake.dicom.securing import Securing
 from gurney.intake.dicom.session import Session
 from gurney.net import tune
+from gurney.net.dial import HANDSHAKE_SECONDS
 from gurney.net.hangups import Hangups
+from gurney.net.secured import Secured
 from gurney.net.slabs import Slabs
+from gurney.net.tls import REASONS
 from gurney.telemetry.counters import Cell, Counters
 from gurney.telemetry.log import Log, where
 from gurney.telemetry.rates import Rate
@@ -45,6 +50,7 @@ class LiveService:
         refs: Refs,
         log: Log,
         counters: Counters,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._loop = loop
         self._refs = refs
@@ -58,21 +64,23 @@ class LiveService:
         self.log = log
         self.counters = counters
         self.sessions: set[Session] = set()
+        self._securing: set[Securing] = set()
         self._labels: dict[Session, tuple[str, str]] = {}  # under which each association was counted in; titles change with revisions
         self.admission = Admission()
         self.associations_total = self.objects_total = self.bytes_total = self.unreadable = self.failures = 0
         self.rejects: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter({"stored": 0, "warning": 0, "refused": 0, "unanswered": 0})
-        self.use(spec)
+        self.use(spec, tls)
 
     @property
     def listening(self) -> set[str]:
         """The listeners accepted on."""
         return set(self._listeners)
 
-    def use(self, spec: Service) -> None:
-        """A new revision's words; objects in flight end by the ones they began with."""
+    def use(self, spec: Service, tls: ssl.SSLContext | None = None) -> None:
+        """A new revision's words; objects in flight end by the ones they began with, connections and handshakes by their certificates."""
         self.spec = spec
+        self._tls = tls
         self.name = spec.name
         self._stored: dict[tuple[str, str, str, int], tuple[Cell, Cell]] = {}  # calling AE title, pool, member, status -> what it counts in
         self.wanted = facts.wanted(spec, {name: pool.spec for name, pool in self.dispatcher.pools.items()})
@@ -129,11 +137,41 @@ class LiveService:
             os.close(spare)
 
     def _connected(self, sock: socket.socket, address: str, listener: str) -> None:
-        session = Session(self._loop, self, sock, address, listener)
+        if self._tls is not None:
+            one = Securing(self._loop, self, sock, self._tls, address, listener, HANDSHAKE_SECONDS)
+            self._securing.add(one)
+            self._admit(one)
+        else:
+            self._begin(sock, address, listener)
+
+    def _begin(self, sock: socket.socket, address: str, listener: str, tls_subject: str = "", since: float | None = None) -> None:
+        session = Session(self._loop, self, sock, address, listener, tls_subject, since)
         self.sessions.add(session)
-        if not self.admission.connected(session, self.spec.limits, self._loop.time()):
+        self._admit(session)
+
+    def _admit(self, one: Unproven) -> None:
+        if not self.admission.connected(one, self.spec.limits, self._loop.time()):
             self.counters.add("gurney_dicom_limited_total", (self.name, "unassociated"))
-            session.shed()
+            one.shed()
+
+    def secured(self, one: Securing, secured: Secured) -> None:
+        """The handshake is done: the association may begin."""
+        self._securing.discard(one)
+        self.admission.left(one)
+        try:
+            self._begin(cast("socket.socket", secured), one.address, one.listener, secured.subject, one.since)
+        except OSError:
+            secured.close()  # gone before it began
+
+    def unsecured(self, one: Securing, why: str) -> None:
+        """The handshake failed, for a word of `net.tls.REASONS`; "" is our own doing."""
+        self._securing.discard(one)
+        self.admission.left(one)
+        if why == "probe":
+            self.counters.add("gurney_dicom_probes_total", (self.name,))
+        elif why:
+            self.counters.add("gurney_dicom_tls_refused_total", ("sender", self.name, why))
+            self.log.warning("tls.refused", service=self.name, peer=one.address, listener=one.listener, reason=why, why=REASONS.get(why))
 
     # -- what sessions tell
 
@@ -294,6 +332,8 @@ class LiveService:
         """Accept nothing more; every association ends at an object boundary."""
         for name in list(self._listeners):
             self.unlisten(name)
+        for one in list(self._securing):
+            one.shed()
         for session in list(self.sessions):
             session.end()
 

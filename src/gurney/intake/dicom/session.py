@@ -35,8 +35,17 @@ _WATCH_SECONDS = 5.0
 class Session:
     """One accepted connection. Owner of its transfers (`deliver.transfer.Owner`)."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, service: LiveService, sock: socket.socket, address: str, listener: str) -> None:
-        now = loop.time()
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        service: LiveService,
+        sock: socket.socket,
+        address: str,
+        listener: str,
+        tls_subject: str = "",
+        since: float | None = None,
+    ) -> None:
+        now = loop.time() if since is None else since  # ARTIM counts from when it was accepted (PS3.8 §9.1.5), a TLS handshake included
         self._loop = loop
         self._service = service
         self._sock: socket.socket | None = sock
@@ -53,6 +62,7 @@ class Session:
         self._watch_at = 0.0
         self._maximum = OWN_MAXIMUM  # as advertised
         self._listener = listener
+        self._tls_subject = tls_subject
         self.address = address
         self.source = source_of(address)
         self.since = now
@@ -203,7 +213,7 @@ class Session:
         if refusal is not None:
             self._reject(refusal)
             return
-        self._known = association_facts(rq, self.address, self._listener)
+        self._known = association_facts(rq, self.address, self._listener, self._tls_subject)
         self._negotiating = Negotiating(self._loop, service.dispatcher, service.spec, rq, self._known, self._negotiated)
 
     def _admitted(self, rq: pdu.AssociateRQ) -> tuple[int, int, int] | None:
