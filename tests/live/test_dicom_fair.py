@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import statistics
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.live.conftest import Room
-from tests.live.harness.counts import ASKED, count, say
+from tests.live.harness import bulk, pdus
+from tests.live.harness.bulk import Large
+from tests.live.harness.counts import ASKED, CHAOS, count, say
 from tests.live.harness.document import at, pacs
 from tests.live.harness.flow import Flow, Sink
+from tests.live.harness.sender import Association
 from tests.live.harness.wait import until
 
 MIB = 1 << 20
+CALM = "{kind: dicom-echo, interval: 1s, timeout: 20s, rise: 1, fall: 3}"  # what is measured here keeps the machine busy
 
 
 def rate(flow: Flow, which: list[int], size: int) -> float:
@@ -32,7 +38,7 @@ def test_dicom_fairness_one_sender_at_full_speed(room: Room, kind: str) -> None:
     """
     sink = room.keep(Sink(room.folder, room.port()))
     port = room.port()
-    room.gurney(pacs(port, {"archive": {"m": at(sink.port)}}))
+    room.gurney(pacs(port, {"archive": {"m": at(sink.port)}}, check=CALM))
     flow = room.keep(Flow(room.folder, port, 4))
     others, pairs, size = [1, 2, 3], count(1, 9, 9), count(96, 512, 512) * MIB
     shares, greedy = [], []
@@ -55,3 +61,64 @@ def test_dicom_fairness_one_sender_at_full_speed(room: Room, kind: str) -> None:
     )
     if ASKED:
         assert statistics.median(shares) >= 0.8
+
+
+def rss(pid: int) -> int:
+    """Resident bytes of a process."""
+    return int(Path(f"/proc/{pid}/status").read_text().split("VmRSS:", 1)[1].split()[0]) << 10
+
+
+LATE = 90  # seconds until it answers, where there is time for them; elsewhere it answers when the rates have been taken
+
+
+@pytest.mark.timeout(600 if ASKED else 120)
+def test_dicom_09_a_member_that_answers_late(room: Room) -> None:
+    """Eight objects lie with a member that does not answer, more than all replay memory: other studies go on, nobody is cut."""
+    slow, fast = room.keep(bulk.Sink()), room.keep(Sink(room.folder, room.port()))
+    port = room.port()
+    pools = {"slow": {"m": at(slow.port)}, "archive": {"m": at(fast.port)}}
+    g = room.gurney(pacs(port, pools, rules=["{match: {calling_ae: SLOW}, pool: slow}", "{pool: archive}"], check=CALM))
+    flow = room.keep(Flow(room.folder, port, 3))
+    others, size = [0, 1, 2], count(96, 512, 512) * MIB
+    flow.send(["equal"] * 3)
+    rate(flow, others, size)
+    before, memory, pid = rate(flow, others, size), rss(g.route_pid()), g.route_pid()
+    slow.answering.clear()
+    late = [Large(f"2.25.9{i}", f"2.25.9{i}1", 63 * MIB) for i in range(8)]
+    out: dict[str, bulk.Sent] = {}
+
+    def send(one: Large) -> None:
+        a = Association(port, pdus.offers_for([one.pair]), calling="SLOW", max_length=131072, timeout=300)
+        out[one.sop_instance] = bulk.store(a, one)
+        a.release()
+
+    threads = [threading.Thread(target=send, args=(one,)) for one in late]
+    begun = time.monotonic()
+    for t in threads:
+        t.start()
+    until(lambda: len(slow.taken) == len(late), 60, "the slow member has all of them")
+    beside = [rate(flow, others, size) for _ in range(count(1, 9, 9))]
+    if CHAOS:
+        until(lambda: time.monotonic() - begun > LATE, LATE + 10, "it answers late")
+    growth = rss(pid) - memory
+    assert out == {}
+    slow.answering.set()
+    for t in threads:
+        t.join(60)
+    share = statistics.median(beside) / ((before + rate(flow, others, size)) / 2)
+    flow.send(["pause"] * 3)
+    after = rss(pid) - memory
+    good = sum(sent.status == 0 and slow.taken[sop] == (sent.size, sent.sha) for sop, sent in out.items())
+    say(
+        "dicom-09",
+        late=len(late),
+        answered=good,
+        cut_by_us=slow.lost,
+        others_share=f"{share:.2f}",
+        rss_growth_mb=growth // MIB,
+        rss_after_mb=after // MIB,
+    )
+    assert (good, slow.lost, g.route_pid()) == (len(late), 0, pid)
+    assert growth < 300 * MIB
+    if ASKED:
+        assert share >= 0.9

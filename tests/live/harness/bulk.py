@@ -129,13 +129,16 @@ def _all(sock: socket.socket, parts: list[bytes | memoryview]) -> None:
 
 class Sink:
     """A member that hashes what it takes: `taken` maps a SOP Instance UID to (bytes, sha256). `reset_at`: RST behind that many bytes of
-    an object, once; `cut` says where it was. `buffer`: bytes the kernel takes ahead of it, where that matters."""
+    an object, once; `cut` says where it was. While `answering` is cleared it takes objects and answers none; `lost` counts those it can no
+    longer answer. `buffer`: bytes the kernel takes ahead of it, where that matters."""
 
     def __init__(self, max_length: int = 131072, buffer: int = 0) -> None:
         self.max_length = max_length
         self.reset_at: int | None = None
         self.taken: dict[str, tuple[int, str]] = {}
-        self.cut = 0
+        self.cut = self.lost = 0
+        self.answering = threading.Event()
+        self.answering.set()
         self.conns: list[socket.socket] = []
         self.sock = socket.socket()
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -166,6 +169,7 @@ class Sink:
         conn.close()
 
     def close(self) -> None:
+        self.answering.set()
         self.sock.close()
         for conn in self.conns:
             with contextlib.suppress(OSError):
@@ -229,7 +233,12 @@ class Taking:
         if control & 2:
             self.sink.taken[pdus.text(self.command, 0x1000)] = (self.size, self.digest.hexdigest())
             self.digest, self.size = hashlib.sha256(), 0
-            self._answer(context)
+            self.sink.answering.wait()
+            try:
+                self._answer(context)
+            except OSError:
+                self.sink.lost += 1
+                raise
 
     def _perhaps_reset(self) -> None:
         at = self.sink.reset_at

@@ -1,4 +1,4 @@
-"""The one place for load that is felt by nothing but the relay: senders and a member as processes on raw sockets, with their counts in a shared page.
+"""The one place for load that only the relay feels: senders and a member as light processes on raw sockets, their counts in a shared page.
 
 `python -m tests.live.harness.flow member PORT` forks a process a connection; `… flow sender PORT PAGE INDEX` sends what its cell of the
 page says, an object after another, until the page says otherwise.
