@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import struct
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.live.conftest import Room
-from tests.live.harness import hostile, objects, pdus
+from tests.live.harness import hostile, mutants, objects, pdus
 from tests.live.harness.account import counted
 from tests.live.harness.counts import count, say
 from tests.live.harness.document import at, pacs
@@ -20,7 +22,7 @@ from tests.live.harness.gurney import Gurney
 from tests.live.harness.load import Load
 from tests.live.harness.member import Member
 from tests.live.harness.rogue import Heard, Plan, Rogue
-from tests.live.harness.sender import send
+from tests.live.harness.sender import Association, send
 from tests.live.harness.wait import until
 from tests.wire.malformed import accepting, commands, data_sets, upper_layer
 
@@ -53,6 +55,12 @@ class Stage:
             self.unwell += 1
             print(f"no C-ECHO after {name}")
 
+    def forgiven(self, number: int) -> None:
+        """Every few inputs the rogue serves an object: a hundred failures in a row would take it out, and nothing would reach it."""
+        if number % 5 == 0:
+            self.rogue.cut()
+            assert send(self.beside, objects.study(f"37-forgiven-{number}", 1, transfer=pdus.IMPLICIT_LE)).acked
+
     def crashes(self) -> int:
         """Another route process than at the beginning, or defects met in it."""
         status = self.gurney.route("status")
@@ -82,7 +90,10 @@ def staged(room: Room) -> Stage:
     rogue: Rogue = room.keep(Rogue())
     port, beside = room.port(), room.port()
     more = f"beside: {{protocol: dicom, listen: 127.0.0.1:{beside}, rules: [{{pool: mixed}}]}}"
-    pools = {"archive": {"m": at(honest.port)}, "mixed": {"rogue": at(rogue.port), "second": at(second.port)}}
+    pools = {
+        "archive": {"m": at(honest.port)},
+        "mixed": {"rogue": f'{{address: "{at(rogue.port)}", max_associations: 1}}', "second": at(second.port)},
+    }
     g = room.gurney(pacs(port, pools, rules=["{pool: archive}"], more=more, check=PATIENT, pool="balance: failover"))
     load = Load(port, 1, per_study=5, size=20_000)
     until(lambda: len(load.acked) > 5, 20, "load runs")
@@ -145,14 +156,14 @@ def test_dicom_37_data_sets_that_lie_go_on_as_they_came(stage: Stage) -> None:
         for n in rounds()
         for i, case in enumerate(data_sets.cases())
     ]
-    before = hostile.rss(stage.pid)
+    before, unread = hostile.rss(stage.pid), stage.gurney.route("status")["services"]["store"]["unreadable"]
     acked: set[str] = set()
     for thing in made:
         acked |= send(stage.port, [thing], calling="HOSTILE", timeout=20).acked
         stage.healthy(thing.sop_instance)
     stored = stage.honest.stored()
     changed = sum(stored.get(t.sop_instance) != t.sha for t in made)
-    unreadable = stage.gurney.route("status")["services"]["store"]["unreadable"]
+    unreadable = stage.gurney.route("status")["services"]["store"]["unreadable"] - unread
     finish(stage, "data-sets", before, inputs=len(made), acked=len(acked), changed=changed, unreadable=unreadable)
     expected = sum(not case.readable for case in data_sets.cases()) * len(rounds())
     assert (len(acked), changed, unreadable) == (len(made), 0, expected)
@@ -169,6 +180,27 @@ def answering(case: commands.Case, index: int) -> Callable[[Heard], bytes]:
     return say_it
 
 
+ENDS = [
+    ("a release", pdus.pdu(pdus.RELEASE_RQ, bytes(4)), False),
+    ("an abort", pdus.abort(2, 0), False),
+    ("a release and its end", pdus.pdu(pdus.RELEASE_RQ, bytes(4)), True),
+    ("an abort and its end", pdus.abort(0, 0), True),
+    ("its end", b"", True),
+    ("half a PDU and its end", b"\4\0\0", True),
+]
+
+
+def following(moment: str, data: bytes) -> Callable[[Heard], bytes]:
+    """The honest word of this moment, and `data` in the same write."""
+
+    def say_it(heard: Heard) -> bytes:
+        if moment == "accepting":
+            return pdus.associate_ac(heard.rq.head, [(o.id, 0, o.transfers[0]) for o in heard.rq.offers]) + data
+        return pdus.pdata(pdus.pdv(heard.context, 3, pdus.response(pdus.parse_command(heard.command), 0))) + data
+
+    return say_it
+
+
 def plans() -> list[tuple[str, Plan]]:
     """Every malformed thing at every moment it can come: at association time, behind the command set, as an answer, behind one."""
     out = [(f"accepting {c.name}", Plan("accepting", c.data)) for c in accepting.CASES]
@@ -176,6 +208,10 @@ def plans() -> list[tuple[str, Plan]]:
     opened = [c for c in upper_layer.CASES if c.when == "open"]
     for moment in ("command", "answer", "after"):
         out += [(f"{moment} {c.name}", Plan(moment, c.data)) for c in opened]
+    out += [(f"answer and at once {c.name}", Plan("answer", following("answer", c.data), stores=True)) for c in opened[:: count(4, 1, 1)]]
+    out += [(f"AC and at once {c.name}", Plan("accepting", following("accepting", c.data))) for c in opened[:: count(4, 1, 1)]]
+    out += [(f"AC and at once {n}", Plan("accepting", following("accepting", data), leave)) for n, data, leave in ENDS]
+    out += [(f"answer and at once {n}", Plan("answer", following("answer", data), leave, stores=True)) for n, data, leave in ENDS]
     out += [(f"answer {c.name}", Plan("answer", answering(c, i))) for i, c in enumerate(commands.answers(1))]
     return out
 
@@ -194,8 +230,8 @@ def test_dicom_37_malformed_from_members(stage: Stage) -> None:
         for name, plan, cls in [*((name, plan, objects.CT) for name, plan in plans()), *(useless if n == 0 else [])]:
             stage.rogue.cut()
             stage.rogue.plan, met = plan, stage.rogue.met
-            things = objects.study(f"37-{n}-{name}", 2, transfer=pdus.IMPLICIT_LE, size=4000, sop_class=cls)
-            out = send(stage.beside, things, calling="SENDER", timeout=20)
+            things = objects.study(f"37-{n}-{name}", 3, transfer=pdus.IMPLICIT_LE, size=4000, sop_class=cls)
+            out = send(stage.beside, things, associations=2, calling="SENDER", timeout=20)  # one waits for the slot of the other
             inputs += 1
             there, second = stage.rogue.stored(), stage.second.stored()
             for t in things:
@@ -206,9 +242,66 @@ def test_dicom_37_malformed_from_members(stage: Stage) -> None:
                 unmet.append(name)
             stage.rogue.plan = None
             stage.healthy(name)
+            stage.forgiven(inputs)
     for line in lost[:20]:
         print(line)
     named = counted(stage.gurney.counters(), "possible_duplicates_total")
     finish(stage, "members", before, inputs=inputs, lost=len(lost), unmet=len(unmet), on_both=duplicates, named=named)
     assert (lost, unmet) == ([], [])
     assert duplicates <= named
+
+
+def test_dicom_37_a_member_that_ends_what_it_has_accepted_is_not_dialled_without_end(stage: Stage) -> None:
+    """An object on its way waits for a member whose every association ends at once: a few attempts, not as many as the network takes."""
+    thing = objects.study("37-storm", 1, transfer=pdus.IMPLICIT_LE, size=60_000)[0]
+    assert send(stage.beside, objects.study("37-calm", 1, transfer=pdus.IMPLICIT_LE)).acked
+    stage.rogue.cut()
+    stage.rogue.plan, met = Plan("accepting", following("accepting", b""), leave=True), stage.rogue.met
+    a = Association(stage.beside, pdus.offers_for([thing.pair]), pdu_size=16_384)
+    whole = b"".join(pdus.message_pdus(1, pdus.store_rq(thing.sop_class, thing.sop_instance, 1), thing.data, a.pdu_size))
+    a.message = 1
+    a.sock.sendall(whole[:40_000])
+    until(lambda: stage.rogue.met > met, 10, "it is dialled")
+    echoes = sum(hostile.served(stage.port) for _ in range(200))
+    dials = stage.rogue.met - met
+    a.sock.sendall(whole[40_000:])
+    status = a.status()
+    a.release()
+    stage.rogue.plan = None
+    say("dicom-37", what="dialled", echoes=echoes, dials=dials, status=f"{status:04x}")
+    assert (echoes, status) == (200, 0)
+    assert dials < 20
+
+
+def test_dicom_37_mutated_captures(stage: Stage) -> None:
+    """What requestors said, with faults in it, on associations of their own, eight at a time; what acceptors said, from the rogue."""
+    before, fds = hostile.rss(stage.pid), hostile.descriptors(stage.pid)
+    total = count(400, 40_000, 4000)
+    seed = "37"
+    shares = [[*mutants.mutants(f"{seed}-{i}", "dialled", total // 8)] for i in range(8)]
+
+    def work(index: int) -> None:
+        """What stays half said is left to the deadlines: the connection is closed, one way or the other."""
+        for n, data in enumerate(shares[index]):
+            hostile.spoken(stage.port, data, patience=0.05, reset=n % 2 == 0)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+    lost = 0
+    answers = [*mutants.mutants(f"{seed}-m", "accepted", total // 8)]
+    for n, data in enumerate(answers):
+        stage.rogue.cut()
+        first = struct.unpack_from(">I", data, 2)[0] + 6
+        moment, said = (("accepting", data), ("answer", data[min(first, len(data) // 2) :]))[n % 2]
+        stage.rogue.plan = Plan(moment, said, leave=True)
+        things = objects.study(f"37-mutant-{n}", 1, transfer=pdus.IMPLICIT_LE, size=4000)
+        out = send(stage.beside, things, timeout=20)
+        there, second = stage.rogue.stored(), stage.second.stored()
+        lost += sum(t.sop_instance in out.acked and t.sha not in (there.get(t.sop_instance), second.get(t.sop_instance)) for t in things)
+        lost += len(out.errors) + len(out.rejects)
+        stage.rogue.plan = None
+        stage.healthy(f"mutant {n}")
+        stage.forgiven(n)
+    until(lambda: hostile.descriptors(stage.pid) < fds + 20, 20, "no connection is left")
+    finish(stage, "mutants", before, seed=seed, inputs=total + len(answers), lost=lost)
+    assert lost == 0

@@ -69,6 +69,23 @@ def heard(port: int, data: bytes, *, opened: bool, source: str | None = None, ti
             return None
 
 
+def spoken(port: int, data: bytes, *, patience: float, reset: bool) -> bool:
+    """Say `data`, listen until the peer has closed (True) or said nothing for `patience` seconds, then leave by FIN or RST."""
+    with connection(port) as sock:
+        try:
+            sock.sendall(data)
+            sock.settimeout(patience)
+            while sock.recv(65536):
+                pass
+            return True
+        except TimeoutError:
+            if reset:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return False
+        except ConnectionError:
+            return True
+
+
 def asked(port: int, command: bytes, data: bytes | None, offers: Sequence[Offer] = OFFERS, context: int = 3) -> int | str:
     """The status of one message on an association of its own, or "abort"; then the association is released, if it still can be."""
     a = Association(port, offers, calling="HOSTILE", timeout=20)

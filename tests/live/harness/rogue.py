@@ -37,6 +37,7 @@ class Plan:
     moment: str
     say: bytes | Callable[[Heard], bytes]
     leave: bool = False
+    stores: bool = False
 
 
 class Rogue:
@@ -139,10 +140,12 @@ class Rogue:
             else:
                 self._play(conn, "command", heard)
             return
+        plan = self.plan
+        if plan is None or plan.moment != "answer" or plan.stores:
+            with self.lock:
+                self.held[pdus.text(pdus.parse_command(heard.command), 0x1000)] = hashlib.sha256(data).hexdigest()
         if self._play(conn, "answer", heard):
             return
-        with self.lock:
-            self.held[pdus.text(pdus.parse_command(heard.command), 0x1000)] = hashlib.sha256(data).hexdigest()
         self._say(conn, heard)
         self._play(conn, "after", heard)
 
