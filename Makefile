@@ -20,9 +20,9 @@ demo: setup ## a small hospital on this machine, to look at and to break (withou
 peers: ## DCMTK, Orthanc, HAProxy, strace, iproute2 and systemd from Debian (installed when root, else named as not proven)
 	@tools/peers
 
-test: setup peers check ## everything: the gates and all tests, the live ones at small counts (<= 15 minutes)
+test: setup peers check ## everything: the gates and all tests, the live ones at small counts (<= 15 minutes on 2 cores, where most tests wait most of the time: 3 workers)
 	@status=0; \
-	$(PYTEST) -q -n 2 --dist worksteal -m 'not alone' --ignore tests/layout || status=1; \
+	$(PYTEST) -q -n 3 --dist worksteal -m 'not alone' --ignore tests/layout || status=1; \
 	echo "alone on the machine:"; \
 	$(PYTEST) -q -m alone --ignore tests/layout || status=1; \
 	exit $$status

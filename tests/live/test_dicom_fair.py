@@ -18,6 +18,8 @@ from tests.live.harness.flow import Flow, Sink
 from tests.live.harness.sender import Association
 from tests.live.harness.wait import until
 
+pytestmark = pytest.mark.alone  # shares of a machine that others use are not compared
+
 MIB = 1 << 20
 CALM = "{kind: dicom-echo, interval: 1s, timeout: 20s, rise: 1, fall: 3}"  # what is measured here keeps the machine busy
 
