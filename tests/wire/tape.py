@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -18,6 +18,12 @@ RQ = pdu.AssociateRQ(
     calling_ae="CT1",
     contexts=(pdu.ContextRQ(1, VERIFICATION, (IMPLICIT,)), pdu.ContextRQ(3, CT, (IMPLICIT,)), pdu.ContextRQ(5, CT, ("1.2.3",))),
 )
+
+
+def ac_of_first(rq: pdu.AssociateRQ) -> pdu.AssociateAC:
+    """An AC that takes the first transfer syntax of every context, so that whatever a capture sends is taken."""
+    contexts = (pdu.ContextAC(c.id, *((0, c.transfers[0]) if c.transfers else (4, ""))) for c in rq.contexts)
+    return pdu.AssociateAC(ae_bytes=rq.ae_bytes, contexts=tuple(contexts))
 
 
 def ac_for(rq: pdu.AssociateRQ) -> pdu.AssociateAC:
@@ -54,6 +60,9 @@ def store(payload: bytes, maximum: int = 64, context: int = 3) -> bytes:
     return pdv.fragment_command(context, command(), maximum) + data
 
 
+Accept = Callable[[pdu.AssociateRQ], pdu.AssociateAC]
+
+
 @dataclass
 class Message:
     """A message as it came: the command, and the runs of its data set joined, each lead's header written."""
@@ -78,7 +87,7 @@ class Caller:
     `trace` does not depend on how the bytes were cut; `notes` is the set of what was tolerated.
     """
 
-    def __init__(self, upper: Upper, *, accept: pdu.AssociateAC | None = None, answering: bool = True) -> None:
+    def __init__(self, upper: Upper, *, accept: Accept | pdu.AssociateAC = ac_for, answering: bool = True) -> None:
         self.upper = upper
         self.trace: list[object] = []
         self.notes: set[str] = set()
@@ -138,7 +147,7 @@ class Caller:
                 self.rq = rq
                 self.trace.append(event)
                 if self._answering:
-                    self.upper.accept(self._accept or ac_for(rq))
+                    self.upper.accept(self._accept if isinstance(self._accept, pdu.AssociateAC) else self._accept(rq))
             case events.ReleaseRequested():
                 self.trace.append(event)
                 if self._answering:
