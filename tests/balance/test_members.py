@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gurney.balance.keys import Key
-from gurney.balance.members import BALANCES, View, choose, overridden
+from gurney.balance.members import BALANCES, View, choose, overridden, stays
 from gurney.config import words
 from gurney.config.document import Pool
 from tests.balance.hospital import member, pool, views
@@ -244,6 +244,8 @@ def test_whatever_the_state_a_choice_is_sound(
     assert not chosen.last_resort or all(seen[name].operational == "down" for name in usable)
     assert not chosen.repin or (pin is not None and chosen.member != pin)
     assert chosen.wait == (view.open >= view.cap)
+    if pin in seen and not tried and stays(held, pin, seen[pin].operational, seen[pin].takes):
+        assert (chosen.member, chosen.repin, chosen.last_resort) == (pin, False, False)  # what is asked first is what is chosen
 
 
 @pytest.mark.parametrize("word", ["weight=0", "weight=257", "weight=", "weight=+1", "weight=٣", "Drain", "", "weight", "disable "])

@@ -80,3 +80,19 @@ def test_a_gone_peer_is_an_oserror() -> None:
         outbox.flush()
     outbox.clear()
     assert not outbox.waiting
+
+
+def test_what_is_sent_at_once_keeps_its_place() -> None:
+    """`send` behind bytes that wait, in between, and of nothing at all: the order is that of the calls."""
+    left, right = pair()
+    outbox = Outbox(left)
+    assert outbox.send(b"a", b"", b"b")
+    assert right.recv(10) == b"ab"
+    large = bytes(range(256)) * 1000
+    assert not outbox.send(large)
+    assert not outbox.send(b"x", b"y")
+    assert drained(outbox, right) == large + b"xy"
+    assert outbox.pending == 0 and outbox.send(b"", b"") and outbox.send(b"z")
+    assert right.recv(10) == b"z"
+    left.close()
+    right.close()

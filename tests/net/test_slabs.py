@@ -13,11 +13,11 @@ def test_budget_and_reuse() -> None:
     slabs.when_free(lambda: told.append("a"))
     slabs.when_free(lambda: told.append("b"))
     first.fill = 7
-    slabs.give_back(first)
+    first.give_back()
     assert told == ["a"]
     again = slabs.lease()
     assert again is first and again.fill == 0
-    slabs.give_back(second)
+    second.give_back()
     assert told == ["a", "b"] and slabs.leased == SLAB
 
 
@@ -26,10 +26,10 @@ def test_a_slab_is_back_when_its_last_holder_lets_go() -> None:
     slab = slabs.lease()
     assert slab is not None and slab.holders == 1
     slab.holders += 2
-    slabs.give_back(slab)
-    slabs.give_back(slab)
+    slab.give_back()
+    slab.give_back()
     assert slabs.leased == SLAB and slabs.lease() is None
-    slabs.give_back(slab)
+    slab.give_back()
     assert slabs.leased == 0 and slabs.lease() is slab
 
 
@@ -49,5 +49,5 @@ def test_who_waits_is_told_once_and_who_left_is_not() -> None:
     for _ in range(3):
         slab = slabs.lease()
         assert slab is not None
-        slabs.give_back(slab)
+        slab.give_back()
     assert told == ["two"]

@@ -72,12 +72,20 @@ def association(
 
 def command(read: Command, transfer_syntax: str) -> dict[str, str]:
     """The facts of a command set received on a context with `transfer_syntax`."""
+    found = {**_kind(read.field, read.sop_class, read.priority, transfer_syntax)}
+    if read.sop_instance:
+        found["sop_instance"] = read.sop_instance
+    if originator := read.originator.strip(" "):
+        found["move_originator"] = originator
+    return found
+
+
+@lru_cache(maxsize=1024)  # a bounded memo of a pure function: the objects of a study differ in nothing of this
+def _kind(field: int, sop_class: str, priority: int, transfer_syntax: str) -> Mapping[str, str]:
     found = {
-        "request": request(read.field, read.sop_class),
-        "sop_class": read.sop_class,
-        "sop_instance": read.sop_instance,
-        "priority": PRIORITIES.get(read.priority, ""),
-        "move_originator": read.originator.strip(" "),
+        "request": request(field, sop_class),
+        "sop_class": sop_class,
+        "priority": PRIORITIES.get(priority, ""),
         "transfer_syntax": transfer_syntax,
     }
     return {name: value for name, value in found.items() if value}

@@ -86,9 +86,10 @@ def choose(
     return Selection(name, repin, last_resort, _no_slot(views[name]), reasons)
 
 
-def stays(pool: Pool, pin: str, view: View, tried: frozenset[str] = frozenset(), quiet: bool = False) -> bool:
-    """Whether a key pinned to `pin` stays there: the first word of `choose`, asked alone. Of `view` `operational` and `takes` count."""
-    return _pin_fault(pool, pin, view, tried, quiet) is None
+def stays(pool: Pool, pin: str, operational: str, takes: bool | None) -> bool:
+    """True only if `choose` would give a key pinned to `pin` to it, whatever the others are; asked first, for nearly every object."""
+    member = pool.members.get(pin)
+    return member is not None and member.override is None and operational != "down" and takes is not False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,6 @@ def act(statuses: Mapping[str, str], status: int, *, ambiguous_before: bool = Fa
     `statuses` are the pool's own rows. `ambiguous_before`: an earlier attempt of this object at this member ended without an answer, so
     that 0111 means it was stored then. `member_attempts`: attempts at this member, this one included; *again* is said once.
     """
-    if status == 0 and not statuses:
-        return DONE
     kind = classify(status)
     if kind == "duplicate" and ambiguous_before:
         return ALREADY

@@ -78,7 +78,8 @@ class Dispatcher:
         if transfer.whole or transfer not in self._of:
             return
         link = self._withdraw(transfer)
-        self._forget(transfer)
+        self._of.pop(transfer, None)
+        transfer.link = transfer.member = None
         if link is not None:
             link.abort()
 
@@ -99,7 +100,7 @@ class Dispatcher:
         pool = self._of.get(transfer)
         if pool is None or transfer.answered:
             return
-        if not transfer.replayable:
+        if transfer.dropped:
             self._unreplayable(transfer)
             return
         if self._stays(pool, transfer):
@@ -122,10 +123,10 @@ class Dispatcher:
         name, now = pool.spec.name, self._loop.time()
         pin = self.pins.get(name, transfer.ref, now)
         member = pool.members.get(pin) if pin is not None else None
-        if pin is None or member is None or member.spec.override is not None:
+        if pin is None or member is None:
             return False
         takes = self.capabilities.takes(member.spec, transfer.calling_ae, transfer.context)
-        if not members.stays(pool.spec, pin, members.View(member.spec, member.tracker.operational, takes=takes)):
+        if not members.stays(pool.spec, pin, member.tracker.operational, takes):
             return False
         self.pins.touch(name, transfer.ref, now)  # an object that takes its time is no quiet study
         self._assign(pool, transfer, pin)
@@ -194,7 +195,7 @@ class Dispatcher:
         self._refuse(transfer, status, "lost or refused, and too large to be sent again")
 
     def _assign(self, pool: LivePool, transfer: Transfer, name: str) -> None:
-        if not transfer.replayable:  # its end alone would be another object
+        if transfer.dropped:  # its end alone would be another object
             self._unreplayable(transfer)
             return
         if transfer.ambiguous and name != transfer.ambiguous_at and not transfer.duplicate:
@@ -224,6 +225,9 @@ class Dispatcher:
         if pool is None:
             return
         transfer.link = None
+        if status == 0 and not pool.spec.statuses:
+            self._finish(transfer, status, "", said)
+            return
         name = member.spec.name
         transfer.attempts[-1].why = f"{status:04X}"
         action = policy.act(
@@ -377,14 +381,10 @@ class Dispatcher:
             same = bool(transfer.attempts) and transfer.attempts[-1].member == transfer.ambiguous_at
             outcome = "refused" if not stored else "stored" if same else "duplicate"
             self._ledger.settle(self._object_ref(transfer), transfer.ambiguous_at, outcome)
-        self._forget(transfer)
+        self._of.pop(transfer, None)
+        transfer.link = transfer.member = None
         transfer.answered = True
         transfer.owner.answer(transfer, status, comment, said)
-
-    def _forget(self, transfer: Transfer) -> None:
-        self._of.pop(transfer, None)
-        transfer.link = None
-        transfer.member = None
 
     # -- time and changes
 

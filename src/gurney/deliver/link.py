@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from gurney.config import limits
-from gurney.deliver.transfer import Run, Transfer
+from gurney.deliver.transfer import Transfer
 from gurney.errors import LocalError
 from gurney.net import tune
 from gurney.net.dial import Dial, outcome
 from gurney.net.hangups import Hangups
 from gurney.net.outbox import Outbox
 from gurney.net.tls import Towards
-from gurney.wire.dicom import command, events, pdu, pdv
+from gurney.wire.dicom import command, events, pdu, pdv, states
 from gurney.wire.dicom.statuses import classify
 from gurney.wire.dicom.upper import Upper
 
@@ -86,6 +86,7 @@ class Link:
         self._sock: socket.socket | None = None
         self._writing = False
         self._tail = b""
+        self._context_id = 0  # of the object in hand, here
         self._next_id = 0
         self._message_id = 0
         self._run = 0  # runs of the transfer queued so far, counted from its first
@@ -150,7 +151,7 @@ class Link:
         self.progress_at = transfer.sent_at = now
         self._run = 0
         self._answer_due = None
-        context_id = self.accepted[transfer.context]
+        context_id = self._context_id = self.accepted[transfer.context]
         self._core.check_sending()
         own = transfer.command.renumbered(self._message_id)
         limit = self.peer_maximum  # 0 = none
@@ -163,27 +164,22 @@ class Link:
         transfer = self.transfer
         if transfer is None or self._sock is None:
             return
-        context_id = self.accepted[transfer.context]
         runs = transfer.runs
-        behind = self._run - transfer.dropped
-        if behind < len(runs):
-            last = len(runs) - 1
-            for index in range(behind, last + 1):
-                lead = transfer.lead if self._run == 0 and index == 0 else 0
-                self._queue(runs[index], context_id, lead, transfer.whole and index == last)
-            self._run = transfer.dropped + last + 1
+        behind, last = self._run - transfer.dropped, len(runs) - 1
+        for index in range(behind, last + 1):
+            run = runs[index]
+            view = run.slab.view[run.start : run.end]
+            lead = transfer.lead if self._run == 0 and index == 0 else 0
+            if self._cutter is not None:
+                for piece in self._cutter.run(view, lead, transfer.whole and index == last):
+                    self._outbox.add(memoryview(piece) if isinstance(piece, bytearray) else piece)
+                continue
+            if lead:
+                self._outbox.add(pdv.header(lead))
+            pdv.patch(run.slab.view, run.context_ids, self._context_id)
+            self._outbox.add(view)
+        self._run = transfer.dropped + last + 1
         self._flush()
-
-    def _queue(self, run: Run, context_id: int, lead: int, last: bool) -> None:
-        view = run.slab.view[run.start : run.end]
-        if self._cutter is not None:
-            for piece in self._cutter.run(view, lead, last):
-                self._outbox.add(memoryview(piece) if isinstance(piece, bytearray) else piece)
-            return
-        if lead:
-            self._outbox.add(pdv.header(lead))
-        pdv.patch(run.slab.view, run.context_ids, context_id)
-        self._outbox.add(view)
 
     def _flush(self) -> None:
         before = self._outbox.pending
@@ -230,14 +226,21 @@ class Link:
     # -- what the member sends
 
     def _readable(self) -> None:
-        self._guarded(self._read)
+        try:
+            self._read()
+        except Exception as error:  # as in `_guarded`, without its call
+            self._broke(error)
 
     def _guarded(self, work: Callable[..., None], *given: Any) -> None:
         try:
             work(*given)
-        except Exception as error:  # one link ends, the process and every other one go on
-            self._ends.broke(self, error)
-            self._gone("a defect in Gurney")
+        except Exception as error:
+            self._broke(error)
+
+    def _broke(self, error: Exception) -> None:
+        """One link ends, the process and every other one go on."""
+        self._ends.broke(self, error)
+        self._gone("a defect in Gurney")
 
     def _read(self) -> None:
         sock = self._sock
@@ -265,7 +268,7 @@ class Link:
             taken = self._core.receive(receiver.buffer, position, end, now)
             came = self._act()
             moved, position = taken != position, taken
-            if (not moved and not came) or (position == end and not self._core.busy):
+            if (not moved and not came) or (position == end and not self._core.events):
                 break
         self._tail = bytes(receiver.view[position:end]) if self._sock is not None else b""
 
@@ -375,7 +378,7 @@ class Link:
 
     def release(self) -> None:
         """Ask to release an idle association; `closed` follows."""
-        if self.state != "open" or self.transfer is not None:
+        if self.state != "open" or self.transfer is not None or self._core.state != states.OPEN:
             return
         self.state = "releasing"
         self._core.release(self._loop.time())
@@ -411,8 +414,8 @@ class Link:
 
     def usable(self) -> bool:
         """Whether an idle, open link can still be written to; one whose peer has left is closed here."""
-        if self._sock is None or self.state != "open":
-            return False
+        if self._sock is None or self.state != "open" or self._core.state != states.OPEN:
+            return False  # what has come behind its last answer ends it in a moment
         if tune.idle_peer_gone(self._sock):
             # Not read here: what lies there (a release, an abort, a late answer) ends the link either way.
             self._drop()

@@ -157,11 +157,17 @@ class LiveMember:
 
     def _idle(self, transfer: Transfer) -> Link | None:
         """An idle association that can carry `transfer` now, nobody else waiting for one."""
-        key = self.key_for(transfer)
+        spec = self.spec
+        key, found, free, held = (spec.calling_ae or transfer.calling_ae, spec.ae_title or transfer.called_ae), None, self.cap, 0
         for link in self.links:
-            if link.transfer is None and link.state == "open" and link.key == key and transfer.context in link.accepted:
-                return link if self._ready(transfer) and link.usable() else None
-        return None
+            if link.transfer is not None:
+                free -= 1
+                held += link.transfer.size
+            elif found is None and link.state == "open" and link.key == key and transfer.context in link.accepted and link.tls == self.tls:
+                found = link
+        if found is None or held >= spec.max_bytes or not (transfer.whole or free > 1 or self._ready(transfer)):
+            return None
+        return found if found.usable() else None
 
     def withdraw(self, transfer: Transfer) -> Link | None:
         """The sender is gone: out of the queue, or the link that carries it, which the caller ends."""
@@ -308,11 +314,13 @@ class LiveMember:
         self.objects_total += 1
         self.standing.answered(now - transfer.sent_at)
         self._objects_until = 0.0  # their turn was one object
-        if (change := self.tracker.traffic("ok", now)) is not None:
-            self.tell(change)
+        if not self.tracker.fine:
+            self.tell(self.tracker.traffic("ok", now))
         self._hears.answered(self, transfer, status, said)
-        self.pump()
-        self._dismiss(link)
+        if self.waiting.count or self.asking.busy:
+            self.pump()
+        if self.retired or self.spec.override is not None or link.tls != self.tls:
+            self._dismiss(link)
 
     def _dismiss(self, link: Link) -> None:
         """Nothing idles at a member that gets nothing any more, or under certificates of before."""

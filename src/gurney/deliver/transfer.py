@@ -43,9 +43,6 @@ class Owner(Protocol):
     def drained(self, transfer: Transfer) -> None:
         """Bytes have left; a source paused for this transfer may be read again."""
 
-    def forget(self, slab: Slab) -> None:
-        """One run of `slab` is needed no more."""
-
 
 @dataclass(slots=True)
 class Attempt:
@@ -119,5 +116,5 @@ class Transfer:
         for _ in range(count):
             run = self.runs.popleft()
             self.held -= run.end - run.start
-            self.owner.forget(run.slab)
+            run.slab.give_back()
         self.dropped += count

@@ -77,6 +77,11 @@ class Tracker:
         """An attempt of real traffic found `outcome`; `busy` as for `observe`."""
         return self._count("rejected-busy" if busy else outcome, now, detail, by_check=False)
 
+    @property
+    def fine(self) -> bool:
+        """Up, and nothing bad since the last good outcome: another good one of traffic would change nothing."""
+        return self.operational == "up" and not self._bad
+
     def filled(self, now: float, why: str) -> Change | None:
         """The member answered that it has no room (A7xx): no new studies there until a check passes. A member that is down stays down."""
         return None if self.operational == "down" else self._become("full", now, why)

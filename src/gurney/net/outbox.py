@@ -34,6 +34,24 @@ class Outbox:
             self._buffers.append(buffer)
             self.pending += size
 
+    def send(self, *buffers: memoryview | bytes) -> bool:
+        """`add` these and `flush`: in one write, where nothing waits."""
+        if self.pending:
+            for buffer in buffers:
+                self.add(buffer)
+            return self.flush()
+        size = sum(map(len, buffers))
+        try:
+            sent = self._sock.send(buffers[0]) if len(buffers) == 1 else self._sock.sendmsg(buffers)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        if sent == size:
+            return True
+        self._buffers.extend(buffers)
+        self.pending = size - sent
+        self._drop(sent)
+        return self.flush()
+
     def flush(self) -> bool:
         """Write what the kernel takes; True when all has left. Raises OSError when the peer or the path is gone."""
         buffers = self._buffers
@@ -56,7 +74,7 @@ class Outbox:
 
     def _drop(self, sent: int) -> None:
         buffers = self._buffers
-        while sent:
+        while sent or (buffers and not len(buffers[0])):
             first = buffers[0]
             size = len(first)
             if sent < size:

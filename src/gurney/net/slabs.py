@@ -18,12 +18,19 @@ class Slab:
     `holders` counts who needs it: whoever receives into it, and every run of an object that may be sent from it (again).
     """
 
-    __slots__ = ("fill", "holders", "view")
+    __slots__ = ("_slabs", "fill", "holders", "view")
 
-    def __init__(self) -> None:
+    def __init__(self, slabs: Slabs) -> None:
+        self._slabs = slabs
         self.view = memoryview(mmap.mmap(-1, SLAB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))  # pages cost memory only where bytes came
         self.fill = 0
         self.holders = 0
+
+    def give_back(self) -> None:
+        """One holder less. Without any it is free again, and the first who waits for memory is told."""
+        self.holders -= 1
+        if not self.holders:
+            self._slabs.freed(self)
 
 
 class Slabs:
@@ -34,22 +41,20 @@ class Slabs:
         self._free: list[Slab] = []
         self._waiting: dict[Callable[[], None], None] = {}  # in order; each once
         self.leased = 0  # bytes
+        self.shared_at = float("-inf")  # when an object smaller than a slab was last answered, on the loop's clock
 
     def lease(self) -> Slab | None:
         """An empty slab with one holder, or None while the budget is spent."""
         if self.leased + SLAB > self._budget:
             return None
         self.leased += SLAB
-        slab = self._free.pop() if self._free else Slab()
+        slab = self._free.pop() if self._free else Slab(self)
         slab.fill = 0
         slab.holders = 1
         return slab
 
-    def give_back(self, slab: Slab) -> None:
-        """One holder less. Without any it is free again, and the first who waits is told."""
-        slab.holders -= 1
-        if slab.holders:
-            return
+    def freed(self, slab: Slab) -> None:
+        """Nobody holds `slab` any more."""
         self.leased -= SLAB
         if len(self._free) < _KEPT:
             self._free.append(slab)

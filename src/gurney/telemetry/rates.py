@@ -17,7 +17,8 @@ class Rate:
 
     def add(self, now: float, count: int = 1) -> None:
         """`count` more events at `now`."""
-        self._turn(now)
+        if int(now / self._width) > self._slot:
+            self._turn(now)
         self._counts[self._slot % len(self._counts)] += count
 
     def per_second(self, now: float) -> float:

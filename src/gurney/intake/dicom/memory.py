@@ -40,7 +40,7 @@ class Memory:
         fresh.view[: len(rest)] = rest
         fresh.fill, self._tail = len(rest), b""
         if slab is not None and fresh is not slab:
-            self._slabs.give_back(slab)
+            slab.give_back()
         self.slab, self.position = fresh, 0
         return fresh
 
@@ -65,4 +65,4 @@ class Memory:
         """Nothing more is received into the slab."""
         slab, self.slab, self.position = self.slab, None, 0
         if slab is not None:
-            self._slabs.give_back(slab)
+            slab.give_back()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gurney.balance.keys import Key
 from gurney.deliver.link import OWN_MAXIMUM
@@ -13,11 +12,9 @@ from gurney.deliver.transfer import Run, Transfer
 from gurney.errors import LocalError
 from gurney.intake.dicom import answers
 from gurney.intake.dicom.admission import source_of
-from gurney.intake.dicom.memory import Memory
+from gurney.intake.dicom.connection import Connection
 from gurney.intake.dicom.negotiation import Negotiating, association_facts
 from gurney.intake.dicom.object import Reading
-from gurney.net import tune
-from gurney.net.outbox import Outbox
 from gurney.net.slabs import SLAB, Slab
 from gurney.wire.dicom import command, events, negotiate, pdu, pdv, states
 from gurney.wire.dicom.sop_classes import VERIFICATION
@@ -29,10 +26,9 @@ if TYPE_CHECKING:
 _UNHEARD = 65_536  # bytes of answers a sender has not taken, or sent ahead of its answer, beyond which it is not read
 _AHEAD = 4 * SLAB  # bytes of an object received and not yet with its member, beyond which its sender is not read
 _WAITING = 8 * SLAB  # the same while no member has been given the object
-_WATCH_SECONDS = 5.0
 
 
-class Session:
+class Session(Connection):
     """One accepted connection. Owner of its transfers (`deliver.transfer.Owner`)."""
 
     def __init__(
@@ -46,107 +42,31 @@ class Session:
         since: float | None = None,
     ) -> None:
         now = loop.time() if since is None else since  # ARTIM counts from when it was accepted (PS3.8 §9.1.5), a TLS handshake included
-        self._loop = loop
+        super().__init__(loop, sock, Upper(accepting=True, now=now, own_maximum=OWN_MAXIMUM), service.slabs, service.hangups)
         self._service = service
-        self._sock: socket.socket | None = sock
-        self._core = Upper(accepting=True, now=now, own_maximum=OWN_MAXIMUM)
-        self._outbox = Outbox(sock)
-        self._memory = Memory(service.slabs)
         self._reading: Reading | None = None
         self._negotiating: Negotiating | None = None
         self._contexts: dict[int, tuple[str, str]] = {}
         self._pairs: tuple[tuple[str, str], ...] = ()
         self._known: dict[str, str] = {}
         self._rq: pdu.AssociateRQ | None = None
-        self.paused = self._writing = self._release_due = self._ending = self._consuming = False
-        self._watch_at = 0.0
+        self._release_due = self._ending = False
         self._maximum = OWN_MAXIMUM  # as advertised
         self._listener = listener
         self._tls_subject = tls_subject
         self.address = address
         self.source = source_of(address)
         self.since = now
-        self.transfer: Transfer | None = None
         self.study: tuple[Key, str] | None = None  # of the last object, and its ref: the next one is mostly of the same
         self.objects = 0
         self.associated = False
-        loop.add_reader(sock, self._readable)
-        service.hangups.add(sock, self._hung_up)
 
     @property
     def calling_ae(self) -> str:
         """The sender's AE title, empty before its request."""
         return self._rq.calling_ae if self._rq is not None else ""
 
-    # -- receiving
-
-    def _readable(self) -> None:
-        self._guarded(self._read)
-
-    def _guarded(self, work: Callable[..., None], *given: Any) -> None:
-        try:
-            work(*given)
-        except Exception as error:  # one session ends, the process and every other one go on
-            self._service.broke(self, error)
-            self._gone("a defect in Gurney")
-
-    def _read(self) -> None:
-        sock = self._sock
-        if sock is None:
-            return
-        slab = self._memory.room(self.transfer.link if self.transfer is not None else None)
-        if slab is None:
-            self._pause()
-            self._service.slabs.when_free(self._resume)
-            self._service.short_of_memory(self.transfer)
-            return
-        try:
-            count = sock.recv_into(slab.view[slab.fill :])
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._gone(f"errno {error.errno}")
-            return
-        if count == 0:
-            self._core.closed(self._loop.time())
-            self._act()
-            return
-        tune.quickack(sock)
-        slab.fill += count
-        self._consume()
-
-    def _hung_up(self) -> None:
-        """The connection is broken with bytes unread: they are read, unless we had stopped reading; then nobody waits for an answer."""
-        if not self.paused:
-            self._readable()
-        elif self._sock is not None and (failed := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
-            self._gone(f"errno {failed}")
-
-    def _consume(self) -> None:
-        """Walk what has come, event by event, until nothing moves."""
-        if self._consuming:
-            return  # an answer given while walking: the walk under way goes on with what follows
-        self._consuming = True
-        memory = self._memory
-        try:
-            while self._sock is not None and (slab := memory.slab) is not None and (memory.position < slab.fill or self._core.busy):
-                taken = self._core.receive(slab.view, memory.position, slab.fill, self._loop.time())
-                moved = taken != memory.position
-                memory.position = taken
-                if not self._act(slab) and not moved:
-                    break
-        finally:
-            self._consuming = False
-        if self.transfer is None:
-            memory.tidy()
-        self._throttle()
-
-    def _throttle(self) -> None:
-        """Stop reading a sender that is ahead of us or leaves its answers unread; `drained`, an answer or `_flush` look again."""
-        if self._ahead():
-            self._pause()
-        elif self.paused:
-            self._resume()
+    # -- what its connection asks
 
     def _ahead(self) -> bool:
         transfer = self.transfer
@@ -161,18 +81,20 @@ class Session:
         link = transfer.link
         return link.unsent > _AHEAD if link is not None else transfer.held > min(_WAITING, transfer.service.replay_limit)
 
-    def _pause(self) -> None:
-        if not self.paused and self._sock is not None:
-            self.paused = True
-            self._loop.remove_reader(self._sock)
-            self._core.paused(self._loop.time())
+    def _defect(self, error: Exception) -> None:
+        self._service.broke(self, error)
 
-    def _resume(self) -> None:
-        if self.paused and self._sock is not None:
-            self.paused = False
-            self._core.resumed(self._loop.time())
-            self._loop.add_reader(self._sock, self._readable)
-            self._service.slabs.no_longer(self._resume)
+    def _starved(self) -> None:
+        self._service.short_of_memory(self.transfer)
+
+    def _gone(self, why: str) -> None:
+        if not self._close():
+            return
+        if self._negotiating is not None:
+            self._negotiating.cancel()
+        self._drop_transfer()
+        self._let_go()
+        self._service.gone(self, why)
 
     # -- events of the upper layer
 
@@ -277,7 +199,7 @@ class Session:
         if request.field == command.C_ECHO_RQ:
             self._reply(event.context_id, command.echo_response(request, self._service.echo_status()))
         elif request.field == command.C_STORE_RQ and event.data_set:
-            self._begin(event, request, context)
+            self._reading = Reading(self._begin(event, request, context), self._service.wanted, self._known)
         elif request.field == command.C_CANCEL_RQ:
             self._core.hold = False  # nothing here runs long enough to be cancelled
         elif request.field & command.RESPONSE or request.field == command.C_STORE_RQ:
@@ -285,12 +207,7 @@ class Session:
         else:
             self._unsupported(event, request, context)
 
-    def _begin(self, event: events.CommandSet, request: command.Command, context: tuple[str, str]) -> None:
-        assert self._rq is not None
-        transfer = self._new_transfer(event, request, context)
-        self._reading = Reading(transfer, self._service.wanted, self._known)
-
-    def _new_transfer(self, event: events.CommandSet, request: command.Command, context: tuple[str, str]) -> Transfer:
+    def _begin(self, event: events.CommandSet, request: command.Command, context: tuple[str, str]) -> Transfer:
         assert self._rq is not None
         self.transfer = Transfer(
             owner=self,
@@ -311,7 +228,7 @@ class Session:
         if not event.data_set:
             self._reply(event.context_id, command.response(request, answers.UNRECOGNIZED))
             return
-        transfer = self._new_transfer(event, request, context)
+        transfer = self._begin(event, request, context)
         transfer.discard = True
         transfer.status = answers.UNRECOGNIZED
         self._reading = None
@@ -319,7 +236,9 @@ class Session:
     def _on_data(self, event: events.Data, slab: Slab) -> None:
         transfer = self.transfer
         if transfer is None:
-            raise LocalError("a data set without its command")
+            if self._core.abortable:
+                raise LocalError("a data set without its command")
+            return  # cut off for its command: what came with that is nobody's
         size = event.end - event.start
         if event.lead:
             transfer.lead = event.lead
@@ -353,7 +272,7 @@ class Session:
         """The object has its status; before its last byte has come the rest is read and dropped first."""
         transfer.status, transfer.comment, transfer.said = status, comment, said
         transfer.answered = True
-        self._release(transfer)
+        transfer.drop_runs(len(transfer.runs))  # kept for a replay
         if self._sock is None or self.transfer is not transfer:
             self._service.answered(self, transfer, status, heard=False)
             return
@@ -368,14 +287,6 @@ class Session:
         """Bytes have left for the member: its source may be read again."""
         self._throttle()
 
-    def forget(self, slab: Slab) -> None:
-        """One run of `slab` is needed no more."""
-        self._service.slabs.give_back(slab)
-
-    def _release(self, transfer: Transfer) -> None:
-        """Give back what was kept for a replay."""
-        transfer.drop_runs(len(transfer.runs))
-
     def _late_answer(self, transfer: Transfer) -> None:
         """The whole object has come and its status is known: now the answer is due."""
         status = transfer.status if transfer.status is not None else answers.OUT_OF_RESOURCES
@@ -383,12 +294,11 @@ class Session:
             data = transfer.said.renumbered(transfer.command.message_id or 0)
         else:
             data = command.response(transfer.command, status, transfer.comment or None)
-        self._finish(transfer, status, data)
-
-    def _finish(self, transfer: Transfer, status: int, data: bytes) -> None:
         self.transfer = None
         self.objects += 1
         self._service.answered(self, transfer, status, heard=True)
+        if transfer.size <= SLAB:
+            self._slabs.shared_at = self._loop.time()
         self._reply(transfer.context_id, data)
         if self._sock is None:
             return
@@ -396,34 +306,13 @@ class Session:
             self._answer_release()
         elif self._ending:
             self.end()
-        else:
+        elif not self._consuming:
             self._consume()
 
     def _reply(self, context_id: int, data: bytes) -> None:
         """One answer in one write; the next message may begin."""
         self._core.hold = False
         self._send(pdv.fragment_command(context_id, data, self._core.peer_maximum))
-
-    def _send(self, data: bytes) -> None:
-        if self._sock is None:
-            return
-        self._outbox.add(data)
-        self._flush()
-
-    def _flush(self) -> None:
-        try:
-            empty = self._outbox.flush()
-        except OSError as error:
-            self._gone(f"errno {error.errno}")
-            return
-        if self._sock is None or empty is not self._writing:
-            return
-        self._writing = not empty
-        if self._writing:
-            self._loop.add_writer(self._sock, self._flush)
-        else:
-            self._loop.remove_writer(self._sock)
-            self._throttle()
 
     # -- ending
 
@@ -443,21 +332,6 @@ class Session:
         """Closed in favour of a newer connection, or for good: nothing is in hand, or nothing can be done for it."""
         self._gone("closed by us")
 
-    def tick(self, now: float) -> None:
-        """Look at the deadlines of this association."""
-        self._guarded(self._look, now)
-
-    def _look(self, now: float) -> None:
-        if self._sock is None:
-            return
-        if self._core.deadline is not None and self._core.deadline <= now:
-            self._core.tick(now)
-            self._act()
-        if self._sock is not None and self._watch_at <= now:  # idle too: its keepalive probes tell, reliability §3
-            self._watch_at = now + _WATCH_SECONDS
-            if tune.seems_dead(self._sock):
-                self._gone("no acknowledgement for 15 s")
-
     def _malformed(self, reason: str) -> None:
         self._service.malformed(self, reason)
         if self._core.abortable:
@@ -473,29 +347,4 @@ class Session:
             return
         self._service.dispatcher.cancel(transfer)
         if not transfer.whole or transfer.key is None:
-            self._release(transfer)
-
-    def _flush_and_close(self) -> None:
-        try:
-            self._outbox.flush()
-        except OSError:
-            pass  # the close that follows says the same
-        self._gone("")
-
-    def _gone(self, why: str) -> None:
-        sock, self._sock = self._sock, None
-        if sock is None:
-            return
-        self._service.hangups.remove(sock)
-        if not self.paused:
-            self._loop.remove_reader(sock)
-        if self._writing:
-            self._loop.remove_writer(sock)
-        sock.close()
-        self._outbox.clear()
-        if self._negotiating is not None:
-            self._negotiating.cancel()
-        self._drop_transfer()
-        self._memory.let_go()
-        self._service.slabs.no_longer(self._resume)
-        self._service.gone(self, why)
+            transfer.drop_runs(len(transfer.runs))

@@ -50,6 +50,7 @@ REQUESTS: Final = {
 """Command Field of a request → the name of its operation (PS3.7 §E.1)."""
 
 NO_DATA_SET: Final = 0x0101
+_NOTHING_FOLLOWS: Final = b"\x01\x01"  # the same, as it stands in the set
 MEDIUM: Final = 0x0000  # (0000,0700) where it is absent
 
 FAULTS: Final = frozenset(
@@ -188,23 +189,14 @@ def _usual(data: bytes) -> Command | None:
         return None
     message_id, last = _US.unpack(number)[0], _US.unpack(third)[0]
     request = found.re is _STORE
-    return Command(
-        data=data,
-        field=C_STORE_RQ if request else C_STORE_RQ | RESPONSE,
-        message_id=message_id if request else None,
-        responded_id=None if request else message_id,
-        id_at=found.start(4),
-        sop_class=sop_class.rstrip(b"\0").decode("ascii"),
-        sop_instance=sop_instance.rstrip(b"\0").decode("ascii"),
-        priority=_US.unpack(second)[0] if request else MEDIUM,
-        data_set=(third if request else second) != b"\x01\x01",
-        status=None if request else last,
-        comment="",
-        destination="",
-        originator="",
-        originator_id=None,
-        notes=(),
-    )
+    texts = sop_class.rstrip(b"\0").decode("ascii"), sop_instance.rstrip(b"\0").decode("ascii")
+    if request:
+        priority = _US.unpack(second)[0]
+        return Command(
+            data, C_STORE_RQ, message_id, None, found.start(4), *texts, priority, third != _NOTHING_FOLLOWS, None, "", "", "", None, ()
+        )
+    field = C_STORE_RQ | RESPONSE
+    return Command(data, field, None, message_id, found.start(4), *texts, MEDIUM, second != _NOTHING_FOLLOWS, last, "", "", "", None, ())
 
 
 def _read(data: bytes) -> Command:

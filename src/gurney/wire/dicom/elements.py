@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -74,11 +75,13 @@ _DEFLATED: Final = frozenset(
 )
 
 
+@lru_cache(maxsize=256)  # asked for every object; a peer's words, so bounded
 def encoding_of(transfer_syntax: str) -> Encoding:
     """How elements stand in this transfer syntax; every one not named here, private ones included, is Explicit LE (PS3.5 §A.4)."""
     return _OTHERS.get(transfer_syntax, EXPLICIT_LITTLE)
 
 
+@lru_cache(maxsize=256)
 def is_deflated(transfer_syntax: str) -> bool:
     """Whether the whole data set is a raw deflate stream (PS3.5 §A.5)."""
     return transfer_syntax in _DEFLATED

@@ -71,16 +71,17 @@ class Inbound:
         try:
             while not self.ended:
                 if self._control < 0:
+                    if not self.pdu_left and (at := self._whole(buf, pos, end, ids, events)) > pos:
+                        if start < 0 and self._begun:
+                            start = pos
+                        pos = at
+                        continue
                     at = self._open(buf, pos, end)
                     if at < 0:
                         break
                     if self.phase == IN_DATA:
                         if start < 0:
                             start = pos
-                        step = self._pdv_left + _HEADERS
-                        if self._control == 0 and at - pos == _HEADERS and self._pdv_left == self.pdu_left and end - pos >= 2 * step:
-                            pos = self._stride(buf, pos, end, step, ids)
-                            continue
                         ids.append(range(at - 2, at - 1))
                     pos = at
                 pos = self._payload(buf, pos, end)
@@ -92,7 +93,36 @@ class Inbound:
         if start >= 0 and pos > start:
             events.append(Data(start, pos, ids, self._lead, self.ended))
             self._lead = 0
+        if self.ended:
+            self._begun = False
         return pos
+
+    def _whole(self, buf: Buffer, pos: int, end: int, ids: list[range], events: list[Event]) -> int:
+        """The common case: whole PDUs of one even PDV each, as the message they belong to wants them next. Returns their end.
+
+        `pos` for anything else, which is then read header by header: a cut PDU, several PDVs in one, and whatever is forbidden.
+        """
+        if end - pos < _HEADERS:
+            return pos
+        kind, left, size, context, control = _BOTH.unpack_from(buf, pos)
+        after: int = pos + 6 + left
+        if kind != P_DATA or left != size + 4 or left > self.maximum or after > end or size < 3 or size & 1:
+            return pos
+        if self.phase == IN_DATA:
+            if context != self._context or control & ~LAST:
+                return pos
+            if not self._begun:
+                self._begun, self._lead = True, 0
+            if not control:
+                return self._stride(buf, pos, end, left + 6, ids)
+            ids.append(range(pos + 10, pos + 11))
+            self.phase, self.ended = BETWEEN, True
+            return after
+        if self.phase != BETWEEN or control != COMMAND | LAST or context not in self.accepted or size > MAX_COMMAND:
+            return pos
+        self._context = context
+        self._command_set(bytes(buf[pos + _HEADERS : after]), events)
+        return after
 
     def _open(self, buf: Buffer, pos: int, end: int) -> int:
         """Read the next headers at pos; returns where the PDV's payload begins, -1 if a header is cut or the PDU is another's."""
@@ -158,10 +188,11 @@ class Inbound:
         elif size & 1:
             self.notes["odd-fragment"] = None
 
-    def _stride(self, buf: Buffer, pos: int, end: int, step: int, ids: list[range]) -> int:
-        """The common case: whole PDUs of one PDV with the very headers of the one just opened at pos, `step` bytes each.
+    @staticmethod
+    def _stride(buf: Buffer, pos: int, end: int, step: int, ids: list[range]) -> int:
+        """Whole PDUs with the very headers of the one at pos, `step` bytes each; returns where the first other one begins.
 
-        They are compared in one pass over the buffer, without a step of ours for each. Returns where the first other one begins.
+        They are compared in one pass over the buffer, without a step of ours for each.
         """
         view = memoryview(buf)
         first = pos
@@ -171,8 +202,6 @@ class Inbound:
                 break
             pos += step
         ids.append(range(first + 10, pos, step))
-        self.pdu_left = self._pdv_left = 0
-        self._control = -1
         return pos
 
     def _payload(self, buf: Buffer, pos: int, end: int) -> int:
@@ -193,7 +222,10 @@ class Inbound:
         if not control & COMMAND:
             self.phase, self._begun, self.ended = BETWEEN, False, True
             return
-        command = bytes(self._command)
+        self._command_set(bytes(self._command), events)
+
+    def _command_set(self, command: bytes, events: list[Event]) -> None:
+        """A command set is whole: told, and what follows it is known."""
         said: Command | CommandFault
         try:
             said = read(command)
@@ -253,7 +285,7 @@ def payload_room(maximum: int) -> int:
 def fragment_command(context_id: int, data: bytes, maximum: int) -> bytes:
     """A command set as P-DATA-TF PDUs of at most `maximum` bytes of variable field (0: no limit)."""
     if not maximum or len(data) + 6 <= maximum:
-        return _headers(context_id, len(data), COMMAND | LAST) + data
+        return _BOTH.pack(P_DATA, len(data) + 6, len(data) + 2, context_id, COMMAND | LAST) + data
     room = payload_room(maximum)
     pieces = [data[at : at + room] for at in range(0, len(data), room)]
     last = len(pieces) - 1

@@ -71,7 +71,7 @@ class Upper:
         self._now = now
         self._due: float | None = None  # of the state; ARTIM is nothing else
         self._unarmed = False  # a deadline of the state that waits to hear what time it is
-        self._events: list[Event] = []
+        self.events: list[Event] = []  # told and not yet taken
         self._noted: set[str] = set()
         self._tolerated: dict[str, None] = {}
         self._inbound = Inbound(own_maximum, self._tolerated)
@@ -108,15 +108,10 @@ class Upper:
             return self._due
         return self._pace.deadline(self.inside_message, self.accepting)
 
-    @property
-    def busy(self) -> bool:
-        """Events wait to be taken."""
-        return bool(self._events)
-
     def take(self) -> list[Event]:
         """The events since the last `take`, in order."""
-        events = self._events
-        self._events = []
+        events = self.events
+        self.events = []
         return events
 
     # the peer, the transport and the clock
@@ -139,8 +134,15 @@ class Upper:
         inbound = self._inbound
         while pos != before:
             before = pos
-            if inbound.pdu_left:
-                pos = self._data(buf, pos, end)
+            if inbound.pdu_left or (  # set only where P-DATA-TF is taken
+                end - pos >= _HEADER.size
+                and buf[pos] == P_DATA
+                and self.state in states.TAKES_DATA
+                and not (self._discard or (self.hold and inbound.phase == BETWEEN))
+            ):
+                pos = inbound.walk(buf, pos, end, self.events)
+                if inbound.fault is not None:
+                    pos = self._fault(pos, end)
             elif self._discard:
                 size = min(self._discard, end - pos)
                 self._discard -= size
@@ -169,7 +171,7 @@ class Upper:
         if (states.GOT_RELEASE_RP, self.state) in _CONFIRMS:
             self._note("closed-without-release-rp")
             self._clean = True
-            self._events.append(Released())
+            self.events.append(Released())
         self._do(states.CLOSED)
 
     def tick(self, now: float) -> None:
@@ -253,7 +255,7 @@ class Upper:
         if action == "AA-2":
             self._gone(close=True)
             return
-        self._events.append(Send(data))
+        self.events.append(Send(data))
         self._go(states.NEXT[action][0], now)
 
     def _do(self, event: int, reason: int = 2, why: str = "unexpected-pdu", body: bytes = b"") -> None:
@@ -268,11 +270,11 @@ class Upper:
             case "AR-2" | "AR-8":
                 self._release_asked(action)
             case "AR-3":
-                self._events.append(Released())
+                self.events.append(Released())
                 self._clean = True
                 self._gone(close=True)
             case "AR-10":
-                self._events += (Released(), ReleaseRequested())
+                self.events += (Released(), ReleaseRequested())
                 self._clean = self._stop = True
                 self._go(states.NEXT[action][0], self._now)
             case "AA-1" | "AA-8":
@@ -281,7 +283,7 @@ class Upper:
                 self._complain(reason)
             case "AA-2" | "AA-3":
                 if event == states.GOT_ABORT and self.state != states.WAIT_CLOSE:
-                    self._events.append(Aborted(body[-2], body[-1], True))
+                    self.events.append(Aborted(body[-2], body[-1], True))
                 self._gone(close=True)
             case "AA-4" | "AA-5" | "AR-5":
                 self._gone(close=False)
@@ -290,7 +292,7 @@ class Upper:
         """AE-3, AE-4, AE-6: an A-ASSOCIATE PDU where it is awaited."""
         try:
             if action == "AE-4":
-                self._events.append(Rejected(*body[-3:]))
+                self.events.append(Rejected(*body[-3:]))
                 self._clean = True
                 self._gone(close=True)
                 return
@@ -308,19 +310,19 @@ class Upper:
         refused = pdu.fault(message)
         if refused is None:
             self._asked = message
-            self._events.append(Requested(message))
+            self.events.append(Requested(message))
             self._stop = True
             self._go(states.ANSWER_DUE, self._now)
         else:
             self._clean = True
-            self._events += (Send(AssociateRJ(*refused).encode()), Rejected(*refused))
+            self.events += (Send(AssociateRJ(*refused).encode()), Rejected(*refused))
             self._go(states.WAIT_CLOSE, self._now)
 
     def _accepted(self, ac: AssociateAC) -> None:
         ac = pdu.only_asked(ac, self._asked.contexts if self._asked is not None else ())
         self._note_all(ac.notes)
         self._inbound.accepted = frozenset(context.id for context in ac.contexts if context.result == pdu.ACCEPTED)
-        self._events.append(Accepted(ac))
+        self.events.append(Accepted(ac))
         self._go(states.OPEN, self._now)
         self._pace.restart(self._now)
 
@@ -330,12 +332,12 @@ class Upper:
             self._note("release-inside-message")
         collision = action == "AR-8" and self.accepting
         if not collision:
-            self._events.append(ReleaseRequested())
+            self.events.append(ReleaseRequested())
             self._stop = True
         self._go(states.NEXT[action][1 if collision else 0], self._now)
 
     def _abort(self, source: int, reason: int, why: str) -> None:
-        self._events += (Send(Abort(source, reason).encode()), Aborted(source, reason, False, why))
+        self.events += (Send(Abort(source, reason).encode()), Aborted(source, reason, False, why))
         self._go(states.WAIT_CLOSE, self._now)
 
     def _complain(self, reason: int) -> None:
@@ -344,7 +346,7 @@ class Upper:
             self._note("pdu-after-the-end")
         else:
             self._complained = True
-            self._events.append(Send(Abort(2, reason).encode()))
+            self.events.append(Send(Abort(2, reason).encode()))
 
     def _give_up(self, why: str) -> None:
         """A deadline of ours passed: AA-1 as by a local abort (Evt15), AA-2 while dialling."""
@@ -356,8 +358,8 @@ class Upper:
     def _gone(self, close: bool) -> None:
         """Sta1: nothing follows."""
         if close:
-            self._events.append(Close())
-        self._events.append(Closed(self._clean))
+            self.events.append(Close())
+        self.events.append(Closed(self._clean))
         self._go(states.IDLE, self._now)
 
     def _go(self, state: int, now: float | None) -> None:
@@ -372,7 +374,7 @@ class Upper:
         kind, length = _HEADER.unpack_from(buf, pos)
         event = _EVENT_OF.get(kind)
         if kind == P_DATA and self.state in states.TAKES_DATA:
-            return pos if self.hold and self._inbound.phase == BETWEEN else self._data(buf, pos, end)
+            return pos  # held
         if event is None:
             self._discard = length
             self._do(states.GOT_INVALID, 1, "unknown-pdu")
@@ -397,12 +399,11 @@ class Upper:
         self._do(event)
         return pos + 6
 
-    def _data(self, buf: Buffer, pos: int, end: int) -> int:
+    def _fault(self, pos: int, end: int) -> int:
+        """The walk stopped at `pos` at something forbidden: the rest of that PDU is passed over."""
         inbound = self._inbound
-        pos = inbound.walk(buf, pos, end, self._events)
-        if inbound.fault is None:
-            return pos
         fault, inbound.fault = inbound.fault, None
+        assert fault is not None
         size = min(inbound.skip, end - pos)
         self._discard = inbound.skip - size
         inbound.pdu_left = 0
@@ -449,7 +450,7 @@ class Upper:
     def _note(self, word: str) -> None:
         if word not in self._noted:
             self._noted.add(word)
-            self._events.append(Note(word))
+            self.events.append(Note(word))
 
     def _note_all(self, words: tuple[str, ...]) -> None:
         for word in words:
