@@ -32,6 +32,7 @@ class Member:
         self.data: dict[str, bytes] = {}
         self.open = self.most = self.received = self.objects = self.partial = self.over_limit = 0
         self.answered = 0
+        self.moody: set[str] = set()  # objects that have met their fault
         self.requests: list[pdus.Request] = []
         self.out = None if journal is None else os.open(journal, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
         self.sock = socket.socket()
@@ -85,6 +86,7 @@ class Connection:
     def __init__(self, member: Member, sock: socket.socket) -> None:
         self.m, self.sock = member, sock
         self.counted = self.said = False
+        self.mood = ""
         self.mine = 0
         self.command: dict[int, bytes] | None = None
         self.buffer = bytearray()
@@ -187,6 +189,9 @@ class Connection:
             self.m.write({"event": "unaccepted", "context": context})
             raise Broken("context not accepted")
         self.buffer += piece
+        if self.mood == "reset" and not control & 1:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            raise Broken("reset on command")
         self._early(b, context, control)
         if not control & 2:
             return
@@ -197,6 +202,7 @@ class Connection:
                 self._echo(b, context, command)
             else:
                 self.command = command
+                self.mood = self._moody(b, pdus.text(command, 0x1000))
             return
         command, data = self.command, bytes(self.buffer)
         if command is None:
@@ -210,6 +216,13 @@ class Connection:
         if b.answer == "early" and self.command is not None and not control & 3 and not self.said and self._bad(b):
             self.said = True
             self._reply(context, pdus.response(self.command, 0))
+
+    def _moody(self, b: Behaviour, sop: str) -> str:
+        mood = b.mood(sop) if b.moods and sop not in self.m.moody else ""
+        if mood:
+            self.m.moody.add(sop)
+            self.m.write({"event": "mood", "mood": mood})
+        return mood
 
     def _bad(self, b: Behaviour) -> bool:
         return b.answer != "normal" and (b.answer_first == 0 or self.m.objects < b.answer_first)
@@ -229,7 +242,7 @@ class Connection:
     def _object(self, b: Behaviour, context: int, command: dict[int, bytes], data: bytes) -> None:
         m = self.m
         sop = pdus.text(command, 0x1000)
-        status = b.statuses.get(sop, b.statuses.get("*", 0))
+        status = 0xA700 if self.mood == "full" else b.statuses.get(sop, b.statuses.get("*", 0))
         with m.lock:
             bad = self._bad(b)
             m.objects += 1
@@ -243,8 +256,8 @@ class Connection:
             m.write({"event": "refused", "sop": sop, "status": status})
         if dies:
             os.kill(os.getpid(), signal.SIGKILL)
-        if b.delay:
-            threading.Event().wait(b.delay)
+        if delay := b.late if self.mood == "late" else b.delay:
+            threading.Event().wait(delay)
         self._answer(b.answer if bad else "normal", context, command, status)
 
     def _journal(self, sop: str, command: dict[int, bytes], context: int, data: bytes) -> None:
