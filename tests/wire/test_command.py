@@ -97,6 +97,16 @@ def test_the_usual_form_is_read_as_every_other(
         assert quick == command._read(bytes(data))
 
 
+@pytest.mark.parametrize("elements", [USUAL_STORE, USUAL_STORED])
+def test_no_byte_of_the_usual_form_is_overlooked(elements: tuple[tuple[int, bytes], ...]) -> None:
+    data = written(*elements)
+    for at in range(len(data)):
+        for byte in {0, 1, 2, 0x2E, 0x30, 0x80, 0xFF, data[at] ^ 1, data[at] + 1 & 0xFF, data[at] + 2 & 0xFF}:
+            changed = data[:at] + bytes((byte,)) + data[at + 1 :]
+            quick = command._usual(changed)
+            assert quick is None or quick == command._read(changed)
+
+
 def test_the_usual_form_is_known() -> None:
     for elements in (USUAL_STORE, USUAL_STORED):
         assert command._usual(written(*elements)) == command.read(written(*elements))
