@@ -90,6 +90,12 @@ class Dispatcher:
             link.abort()
         self._finish(transfer, status, comment, None)
 
+    def make_room(self) -> None:
+        """Memory is short: what is kept only for a replay goes first, of whoever holds most of it (dicom.md §8: then unreplayable)."""
+        links = [transfer.link for transfer in self._of if transfer.held and transfer.link is not None and transfer.link.sent_all]
+        if links:
+            max(links, key=lambda link: link.transfer.held if link.transfer is not None else 0).trim(force=True)
+
     def _withdraw(self, transfer: Transfer) -> Link | None:
         member = transfer.member
         return member.withdraw(transfer) if member is not None else None
@@ -213,7 +219,8 @@ class Dispatcher:
         if transfer.status is not None:
             self._refuse(transfer, transfer.status, "")
         elif all(self.capabilities.takes(m.spec, transfer.calling_ae, transfer.context) is False for m in pool.members.values()):
-            self._refuse(transfer, PAIR_REFUSED, "no member takes this SOP class and transfer syntax")
+            rule = transfer.rule.name if transfer.rule is not None else ""
+            self._refuse(transfer, PAIR_REFUSED, f"no member takes this pair: {rule}, pool {pool.spec.name}")
         else:
             self._refuse(transfer, OUT_OF_RESOURCES, "no member can take it now")
 

@@ -271,7 +271,11 @@ class LiveService:
         self.dispatcher.submit(transfer)
 
     def short_of_memory(self, transfer: Transfer | None) -> None:
-        """No memory for more of `transfer`: if it waits for its end before it takes a slot it takes one now, or all would wait for all."""
+        """No memory for more of `transfer`: if it waits for its end before it takes a slot it takes one now, or all would wait for all.
+
+        And what others keep for a replay alone, its bytes being with a member that takes its time, is no reason to wait.
+        """
+        self.dispatcher.make_room()
         if transfer is not None and transfer.key is not None and transfer.link is None and not transfer.overdue:
             transfer.overdue = True
             self.dispatcher.more(transfer)
@@ -319,6 +323,7 @@ class LiveService:
             status=status,
             object_ref=self._refs.ref("object", transfer.command.sop_instance),
             study_ref=transfer.ref or None,
+            **(_grounds(transfer) if event == "object.refused" else {}),
         )
 
     # -- time, changes, sight
@@ -361,6 +366,12 @@ class LiveService:
             "unreadable": self.unreadable,
             "failures": self.failures,
         }
+
+
+def _grounds(transfer: Transfer) -> dict[str, str | None]:
+    """What a refusal is about: the rule, the pair and why (dicom.md §3: 0122 with rule, pool and pair in the note)."""
+    rule = transfer.rule.name if transfer.rule is not None else None
+    return {"rule": rule, "abstract": transfer.context[0], "transfer": transfer.context[1], "why": transfer.comment or None}
 
 
 def _plain(address: str) -> str:
