@@ -13,45 +13,84 @@ from tests.live.harness.counts import count, say
 from tests.live.harness.document import at, pacs
 from tests.live.harness.sender import echo, send
 
-# status of the member -> (what the sender hears, attempts on the first member, on the other one)
-STATUSES: dict[int, tuple[int, int, int]] = {
-    0x0000: (0x0000, 1, 0),
-    0xB000: (0xB000, 1, 0),
-    0xB006: (0xB006, 1, 0),
-    0xB007: (0xB007, 1, 0),
-    0xA700: (0x0000, 1, 1),
-    0xA900: (0xA900, 1, 0),
-    0xC000: (0xC000, 1, 0),
-    0x0110: (0x0000, 2, 1),
-    0x0111: (0x0111, 1, 0),
-    0x0122: (0x0000, 1, 1),
-    0x0124: (0x0124, 1, 0),
-    0x0210: (0x0210, 1, 0),
+Way = dict[str, Any]  # how a scripted member behaves
+
+
+def says(status: int, **more: Any) -> Way:
+    return {"statuses": {"*": status}, **more}
+
+
+# (how the first member behaves, how the other one does, what the sender hears, attempts at the first, at the other): dicom.md §5's table
+Row = tuple[Way, Way, int, int, int]
+VERBATIM = (0x0000, 0xB000, 0xB006, 0xB007, 0xB123, 0xA900, 0xA9FF, 0xC000, 0xC123, 0xCFFF, 0x0111, 0x0124, 0x0117)
+VERBATIM += (0x0210, 0x0211, 0x0212, 0x0213, 0x0106, 0x0112, 0x0001, 0xFE00)
+ROWS: dict[str, Row] = {
+    **{f"{status:04x}": (says(status), {}, status, 1, 0) for status in VERBATIM},
+    **{f"{status:04x}": (says(status), {}, 0x0000, 1, 1) for status in (0xA700, 0xA701, 0xA7FF, 0x0122)},
+    "0110": (says(0x0110), {}, 0x0000, 2, 1),
+    # none is left: the last status
+    "full-both": (says(0xA700), says(0xA702), 0xA702, 1, 1),
+    "pair-both": (says(0x0122), says(0x0122), 0x0122, 1, 1),
+    "fault-both": (says(0x0110), says(0x0110), 0x0110, 2, 2),
+    # "already there" after an unknown outcome at this very member is stored
+    "already": (says(0x0111, answer="close", answer_first=1), {}, 0x0000, 2, 0),
+    # no answer: the same member until it refused twice, then the next; A700 when none is left
+    "close": ({"answer": "close"}, {}, 0x0000, 3, 1),
+    "abort": ({"answer": "abort"}, {}, 0x0000, 3, 1),
+    "wrong-id": ({"answer": "wrong-id"}, {}, 0x0000, 3, 1),
+    "garbage": ({"answer": "garbage"}, {}, 0x0000, 3, 1),
+    "close-both": ({"answer": "close"}, {"answer": "close"}, 0xA700, 3, 3),
+    # a pool's own row: the next member, and the pin stays
+    "own-row": (says(0xA900), {}, 0x0000, 1, 1),
 }
+REPINNED = {"a700", "a701", "a7ff", "full-both", "close", "abort", "wrong-id", "garbage", "close-both"}
+SELDOM = "{kind: dicom-echo, interval: 1h, timeout: 20s, rise: 1, fall: 5}"  # what a check would mend stays as the status left it
 
 
 def test_dicom_07_every_row_of_the_status_table(room: Room) -> None:
-    """`failover` puts the scripted member first; each status has its object, its repin, its attempts and what the sender hears."""
-    pairs = {status: (room.member(statuses={"*": status}), room.member()) for status in STATUSES}
-    pools = {f"p{status:04x}": {"bad": at(bad.port), "good": at(good.port)} for status, (bad, good) in pairs.items()}
-    rules = [f"{{match: {{station: p{status:04x}}}, pool: p{status:04x}}}" for status in STATUSES] + ["{pool: p0000}"]
+    """`failover` puts the scripted member first; each row has its object, its repin, its attempts and what the sender hears."""
+    pairs = {name: (room.member(**first), room.member(**other)) for name, (first, other, *_) in ROWS.items()}
+    pools = {f"p-{name}": {"bad": at(bad.port), "good": at(good.port)} for name, (bad, good) in pairs.items()}
+    rules = [f"{{match: {{station: p-{name}}}, pool: p-{name}}}" for name in ROWS] + ["{pool: p-0000}"]
     port = room.port()
-    g = room.gurney(pacs(port, pools, rules=rules, pool="balance: failover"))
+    document = pacs(port, pools, rules=rules, pool="balance: failover", check=SELDOM)
+    g = room.gurney(document.replace("      p-own-row:\n", "      p-own-row:\n        statuses: {A9xx: next}\n"))
     deviations: list[str] = []
-    for status, (heard, first, other) in STATUSES.items():
-        bad, good = pairs[status]
-        t = objects.study(f"07-{status}", 1, size=40_000, more=[(0x00081010, b"SH", f"p{status:04x}")])[0]
+    silent = 0
+
+    def sends(name: str, number: int) -> tuple[int | None, str, list[str]]:
+        t = objects.study(f"07-{name}-{number}", 1, size=40_000, more=[(0x00081010, b"SH", f"p-{name}")])[0]
         out = send(port, [t])
-        got = (out.statuses.get(t.sop_instance), bad.objects, good.objects)
+        return out.statuses.get(t.sop_instance), out.comments.get(t.sop_instance, ""), out.errors
+
+    for name, (_, _, heard, first, other) in ROWS.items():
+        bad, good = pairs[name]
+        status, comment, errors = sends(name, 0)
+        got = (status, bad.objects, good.objects)
         if got != (heard, first, other):
-            deviations.append(f"{status:04X}: heard, attempts, attempts {got} instead of {(heard, first, other)}; {out.errors}")
+            deviations.append(f"{name}: heard, attempts, attempts {got} instead of {(heard, first, other)}; {errors}")
+        silent += name == "close-both" and not comment
+    after_full = [sends(name, 1)[0] for name in ("a700", "a701")]  # a new study: not to a member that is full
+    again = [pairs[name][0].objects for name in ("a700", "a701")]
     shown = g.route("status")
     warnings = shown["services"]["store"]["outcomes"].get("warning", 0)
-    moved = {cell["labels"]["pool"]: cell["value"] for cell in shown["counters"].get("gurney_dicom_repins_total", [])}
+    moved = {
+        cell["labels"]["pool"].removeprefix("p-") for cell in shown["counters"].get("gurney_dicom_repins_total", []) if cell["value"] == 1
+    }
     for d in deviations:
         print(d)
-    say("dicom-07", rows=len(STATUSES), deviations=len(deviations), repinned=sum(moved.values()), warnings=warnings)
-    assert (deviations, moved, warnings) == ([], {"pa700": 1}, 3)
+    say(
+        "dicom-07",
+        rows=len(ROWS),
+        deviations=len(deviations),
+        repinned=len(moved),
+        warnings=warnings,
+        to_full=sum(again) - 2,
+        unsaid=silent,
+    )
+    assert (deviations, warnings, silent) == ([], 4, 0)
+    assert moved == REPINNED
+    assert (after_full, again) == ([0, 0], [1, 1])
 
 
 @pytest.mark.parametrize("over", ["reject", "ignore"])
