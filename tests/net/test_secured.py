@@ -156,10 +156,12 @@ def test_a_farewell_behind_bytes_is_told_after_them(pair: Pair) -> None:
 
 def test_a_reset_says_no_farewell(pair: Pair) -> None:
     dialling, accepting = pair
-    tune.reset(dialling)  # type: ignore[arg-type]
-    arrived(accepting)
-    with pytest.raises(ConnectionResetError):
-        accepting.recv(100)
+    with socket.socket(fileno=os.dup(accepting.fileno())) as raw:
+        tune.reset(dialling)  # type: ignore[arg-type]
+        assert select.select([raw], [], [], 10)[0]
+        with pytest.raises(ConnectionResetError):
+            raw.recv(100)  # not one byte of a record came before it
+        assert accepting.recv(100) == b""
 
 
 def test_a_record_that_was_tampered_with_is_a_fault_of_tls_and_stays_one(pair: Pair) -> None:

@@ -104,7 +104,7 @@ class Secured:
                 self._ended = True
                 break
             filled += count
-        self._proven = True
+            self._proven = True
         return filled
 
     def recv(self, size: int, flags: int = 0) -> bytes:
