@@ -29,8 +29,8 @@ from tests.ports import free_ports
 SOURCE = str(Path(str(gurney.__file__)).parent)
 SYSCALLS = frozenset({"recv", "recv_into", "send", "sendmsg", "sendall", "setsockopt", "getsockopt", "accept", "connect_ex", "socket"})
 PATH = (f"{SOURCE}/intake/", f"{SOURCE}/deliver/")  # what the loop calls there is counted; its clock, record and control socket are not
-CALLS = 300  # of Python functions for an object of one read, all of it: reading, its rule, its member, both answers
-CALLS_A_READ = 40  # for each further read or write, whatever is in it
+CALLS = 130  # of Python functions for an object of one read, all of it: reading, its rule, its member, both answers
+CALLS_A_READ = 25  # for each further read or write, whatever is in it
 WARM = 4  # objects before the one that is counted
 
 
