@@ -271,7 +271,7 @@ class LiveMember:
 
     def opened(self, link: Link) -> None:
         """The association stands: its words about pairs are learnt."""
-        self.peer_maximum = link.peer_maximum or self.peer_maximum
+        self.peer_maximum = link.peer_maximum  # 0: no limit
         self._capabilities.learn(self.spec, link.key[0], {pair: pair in link.accepted for pair in link.asked})
         for transfer in [t for t in self.waiting if t.context in link.asked and t.context not in link.accepted]:
             if self.waiting.remove(transfer):  # what became of the one before can have moved this one

@@ -40,7 +40,7 @@ class Association:
         bind = (source, 0) if source else None
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=bind)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.message = 0
+        self.message = self.largest = 0  # `largest`: the most bytes one of the peer's PDUs had
         self.last_comment = ""
         try:
             self.sock.sendall(pdus.associate_rq(called, calling, offers, max_length, more))
@@ -63,6 +63,7 @@ class Association:
         data = b""
         while True:
             kind, body = pdus.read_pdu(self.sock)
+            self.largest = max(self.largest, len(body))
             if kind == pdus.ABORT:
                 raise Broken(f"aborted {body[2]}/{body[3]}")
             if kind != pdus.DATA:
