@@ -8,7 +8,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -58,12 +58,24 @@ class Standing:
                 p.wait(5)
 
 
-def start(argv: Sequence[str], folder: Path, name: str, cwd: Path | None = None) -> subprocess.Popen[bytes]:
+def environment(more: Mapping[str, str]) -> dict[str, str]:
+    """Ours, without what would change a peer; `more` comes on top."""
+    return {**os.environ, "OPENSSL_CONF": "/dev/null", **more}  # peers: the wheel's HAProxy would read one from a world-writable folder
+
+
+def start(
+    argv: Sequence[str], folder: Path, name: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """A program in a group of its own, its output in `folder`."""
-    env = {**os.environ, "OPENSSL_CONF": "/dev/null"}  # peers: the wheel's HAProxy would read one from a world-writable folder
     with (folder / f"{name}.log").open("ab") as log:
         return subprocess.Popen(
-            list(argv), cwd=cwd or folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=env
+            list(argv),
+            cwd=cwd or folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=environment(env or {}),
         )
 
 
@@ -78,7 +90,7 @@ def haproxy_binary() -> str:
 
 
 def haproxy_version() -> str:
-    done = subprocess.run([haproxy_binary(), "-v"], capture_output=True, text=True, env={**os.environ, "OPENSSL_CONF": "/dev/null"})
+    done = subprocess.run([haproxy_binary(), "-v"], capture_output=True, text=True, env=environment({}))
     return done.stdout.splitlines()[0]
 
 
@@ -96,12 +108,13 @@ def argv_of(pid: int) -> str:
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:
-    """User and system time of these processes so far."""
-    total = 0
+    """CPU time of these processes so far, with that of children they have waited for."""
+    total = 0.0
     for pid in pids:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
+        total += (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
+        total += sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+    return total
 
 
 def resident(pid: int, what: str = "VmRSS") -> int:

@@ -8,17 +8,23 @@ import os
 import platform
 import sys
 import time
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.dicom import floors, memory, peers
+from bench.dicom.figures import Cell, Expected, Figure, Result, Void
 from bench.dicom.modes import MODES, Part
+from bench.dicom.order import run
 from bench.dicom.paths import ROOT, haproxy_version
-from bench.dicom.run import Expected, Result, accounted, run
+from bench.dicom.picture import picture
+from bench.dicom.run import accounted
 
-WEAK = 1.2  # dicom.md §11: generator and sink alone are this many times the fastest thing measured, or there is no ratio
+HEADS = Cell(512 << 10, 4, 6400, warm=4)  # long enough for some hundred looks
 
 
 def say(text: str) -> None:
+    """To whoever waits."""
     print(text, file=sys.stderr, flush=True)
 
 
@@ -26,56 +32,93 @@ def parts(args: argparse.Namespace) -> list[Part]:
     """What this run measures: the mode's cells, narrowed by `--cell`, `--paths` and `--rounds`."""
     out = []
     for part in MODES[args.area].parts:
-        if args.cell in part.cell.title:
-            names = tuple(args.paths.split(",")) if args.paths else part.names
+        names = tuple(n for n in (args.paths.split(",") if args.paths else part.names) if not args.paths or not part.cell.sender)
+        if args.cell in part.cell.title and names:
             out.append(Part(part.cell, names, args.rounds or part.rounds))
     return out
 
 
+@dataclass
+class Run:
+    """All that one run found."""
+
+    results: list[Result] = field(default_factory=list)
+    memories: list[memory.Memory] = field(default_factory=list)
+    head: int = 0  # samples that parsed a head, and all
+    samples: int = 0
+    faults: list[str] = field(default_factory=list)
+
+
+def measured(args: argparse.Namespace) -> Run:
+    """Cell by cell, then memory, then the share of head parsing; the last two only in a run that is not narrowed."""
+    found, expected, mode = Run(), Expected(), MODES[args.area]
+    whole = not (args.cell or args.paths)
+    for part in parts(args):
+        found.results.append(run(part.cell, part.names, part.rounds, expected, say))
+        found.faults += found.results[-1].faults
+    for n in range(mode.memory if whole else 0):
+        try:
+            one, _ = memory.once(expected)
+            found.memories.append(one)
+            say(f"memory, round {n + 1}: idle {one.idle / 1024:.1f} KiB, busy {one.busy / (1 << 20):.2f} MiB")
+        except (Void, RuntimeError, OSError, ValueError) as e:
+            found.faults.append(f"memory, round {n + 1}: {e}")
+    for n in range(mode.heads if whole else 0):
+        try:
+            _, account = accounted("sampled", HEADS, expected)
+            found.head, found.samples = found.head + account["head"], found.samples + account["samples"]
+            say(f"heads, round {n + 1}: {account['head']} of {account['samples']} samples")
+        except (Void, RuntimeError, OSError, ValueError, KeyError) as e:
+            found.faults.append(f"heads, round {n + 1}: {e}")
+    return found
+
+
 def number(value: float | None, form: str = ".0f") -> str:
-    return "void" if value is None else format(value, form)
+    """A dash for what was not told."""
+    return "–" if value is None else format(value, form)
 
 
 def table(results: list[Result]) -> list[str]:
     """Rates by cell and path: objects/s, MB/s, CPU seconds a GB, p50 and p99, connections to the sink that carried objects."""
-    lines = ["| cell | path | objects/s | MB/s | CPU s/GB | p50 ms | p99 ms | to the sink | gurney ÷ it |", "|---" * 9 + "|"]
+    lines = ["| cell | path | objects/s | MB/s | CPU s/GB | p50 ms | p99 ms | to the sink |", "|---" * 8 + "|"]
     for r in results:
         for name in r.names:
+            if r.void(name):
+                lines.append(f"| {r.cell.title} | {name} | void |||||||")
+                continue
             rate, volume = r.median(name, lambda f: f.objects_per_second), r.median(name, lambda f: f.megabytes_per_second)
             cpu = "–" if name.startswith("direct") else number(r.median(name, lambda f: f.cpu_per_gb), ".2f")
-            tail = [number(r.median(name, pick), ".2f") for pick in (lambda f: f.p50_ms, lambda f: f.p99_ms)]
+            times = " | ".join(number(r.median(name, pick), ".2f") for pick in (lambda f: f.p50_ms, lambda f: f.p99_ms))
             links = number(r.median(name, lambda f: f.connections))
-            ratio = number(r.ratio("gurney", name), ".2f") if "gurney" in r.names and name != "gurney" else ""
-            lines.append(
-                f"| {r.cell.title} | {name} | {number(rate)} | {number(volume)} | {cpu} | {tail[0]} | {tail[1]} | {links} | {ratio} |"
-            )
+            lines.append(f"| {r.cell.title} | {name} | {number(rate)} | {number(volume)} | {cpu} | {times} | {links} |")
     return lines
 
 
-def weak(results: list[Result]) -> list[str]:
-    """Cells in which generator and sink alone are not 1.2 times the fastest path: a ratio of the machine, not of the path."""
-    out = []
-    for r in results:
-        own = r.median("direct", lambda f: f.objects_per_second) if "direct" in r.names else None
-        others = [r.median(p, lambda f: f.objects_per_second) or 0 for p in r.names if p != "direct"]
-        if own is not None and others and own < WEAK * max(others) and r.cell.size > 8 << 10:
-            out.append(f"{r.cell.title}: generator and sink alone are only {own / max(others):.2f} times the fastest path")
-    return out
+def ratios(verdicts: list[floors.Verdict]) -> list[str]:
+    """Each ratio with its worst and best round, and whether its floor is met."""
+    lines = ["| cell | ratio | median | rounds | floor |", "|---" * 5 + "|"]
+    for v in verdicts:
+        spread = f"{min(v.ratios):.2f}–{max(v.ratios):.2f} ({len(v.ratios)})" if v.ratios else "–"
+        lines.append(f"| {v.cell} | {v.what} | {number(v.median, '.2f')} | {spread} | {v.word} |")
+    return lines
 
 
-def head(rounds: str) -> list[str]:
+def head() -> list[str]:
     """What the figures stand on."""
     import gurney
 
+    cores = os.cpu_count()
     return [
         "## DICOM relay, loopback",
         "",
-        f"gurney {gurney.__version__}, {haproxy_version()} (nbthread {os.cpu_count()}), Python {platform.python_version()}, "
-        f"Linux {platform.release()}, {os.cpu_count()} cores shared by generator, path and sink, "
-        f"load average {os.getloadavg()[0]:.1f} before the first figure. "
-        "Nagle off (TCP_NODELAY) and no TCP_QUICKACK at generator and sink; "
-        f"peers start fresh for every figure. Medians of {rounds} rounds, order turning; ratios of neighbours in time. "
-        "Every object's sha256 was found at the sink, else the cell is void.",
+        f"gurney {gurney.__version__}, {haproxy_version()} (nbthread {cores}), {peers.versions()}, Python {platform.python_version()}, "
+        f"Linux {platform.release()}, {cores} cores shared by generator, path and sink, load average {os.getloadavg()[0]:.1f} "
+        "before the first figure. Nagle off (TCP_NODELAY) and no TCP_QUICKACK at generator and sink; pynetdicom, Orthanc and DCMTK "
+        "are as shipped (Nagle on), DCMTK also with TCP_NODELAY=1. `haproxy`: TCP mode as installed; `haproxy-tuned`: bufsize 256 KiB, "
+        "splice both ways. A cell names its objects' size, its associations and the PDU length the receiver advertises. Peers start fresh "
+        "for every figure, the order turns by one each round; figures are medians, ratios those of neighbours in time. The sha256 of every "
+        "object was found at the sink after the clock had stopped, else there is no number. Gurney routes each object by its content "
+        "(a rule on the modality, then its study). `direct` is generator and sink alone.",
         "",
     ]
 
@@ -96,37 +139,53 @@ def profile(args: argparse.Namespace) -> list[str]:
     return lines
 
 
-def as_json(results: list[Result]) -> list[dict[str, Any]]:
-    """Every figure by cell, round and path; null where it is void."""
-    return [
-        {
-            **vars(r.cell),
-            "cell": r.cell.title,
-            "rounds": [{n: None if f is None else vars(f) for n, f in row.items()} for row in r.rounds],
-            "gurney_to": {n: r.ratio("gurney", n) for n in r.names if n != "gurney"} if "gurney" in r.names else {},
-        }
-        for r in results
+def as_json(found: Run, verdicts: list[floors.Verdict], above: list[str], void: list[str]) -> dict[str, Any]:
+    """Every figure by cell, round and path (null where it is void), every ratio, memory, heads."""
+
+    def told(figure: Figure | None) -> dict[str, Any] | None:
+        return None if figure is None else asdict(figure)
+
+    cells = [
+        {**asdict(r.cell), "cell": r.cell.title, "rounds": [{n: told(f) for n, f in row.items()} for row in r.rounds]}
+        for r in found.results
     ]
+    return {
+        "stands_on": above[2],
+        "cells": cells,
+        "ratios": [asdict(v) for v in verdicts],
+        "memory": [asdict(m) for m in found.memories],
+        "heads": {"head": found.head, "samples": found.samples},
+        "void": void,
+    }
+
+
+def written(args: argparse.Namespace, lines: list[str], data: dict[str, Any], verdicts: list[floors.Verdict]) -> list[str]:
+    """Writes table, JSON and picture; their paths."""
+    folder = Path(args.out) if args.out else ROOT / "bench" / "results"
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn = picture(verdicts, f"Gurney's DICOM relay beside others ({args.area})", str(data["stands_on"]).split(", load average")[0])
+    texts = {"md": "\n".join(lines) + "\n", "json": json.dumps(data, indent=1) + "\n", "svg": drawn}
+    for kind, text in texts.items():
+        (folder / f"{args.area}.{kind}").write_text(text)
+    return [str(folder / f"{args.area}.{kind}") for kind in texts]
 
 
 def main(args: argparse.Namespace) -> int:
-    """Exit status 1 when any figure is void."""
+    """Exit status 1 when a figure is void; a floor that is not met is said, not punished."""
     if args.profile:
         print("\n".join(profile(args)))
         return 0
     began = time.monotonic()
-    asked = parts(args)
-    lines = head("/".join(sorted({str(p.rounds) for p in asked})))
-    expected = Expected()
-    results = [run(p.cell, p.names, p.rounds, expected, say) for p in asked]
-    faults = [f for r in results for f in r.faults] + weak(results)
-    lines += [*table(results), ""]
-    lines += [f"- void: {fault}" for fault in faults]
-    lines.append(f"- {(time.monotonic() - began) / 60:.1f} minutes")
-    print("\n".join(lines))
-    folder = Path(args.out) if args.out else ROOT / "bench" / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{args.area}.md").write_text("\n".join(lines) + "\n")
-    (folder / f"{args.area}.json").write_text(json.dumps({"cells": as_json(results), "void": faults}, indent=1) + "\n")
-    say(f"written: {folder}/{args.area}.md, .json")
-    return 1 if faults else 0
+    lines = head()
+    found = measured(args)
+    verdicts = floors.verdicts(found.results)
+    void = found.faults + floors.weak(found.results)
+    lines += [*table(found.results), "", *ratios(verdicts), ""]
+    lines += [f"- {text}" for text in (floors.memory_words(memory.median(found.memories)) if found.memories else ())]
+    lines += [f"- {floors.head_words(found.head, found.samples)}"] if found.samples else []
+    lines += [f"- void: {text}" for text in void]
+    lines.append(f"- {(time.monotonic() - began) / 60:.1f} minutes, load average {os.getloadavg()[0]:.1f} at the end")
+    data = as_json(found, verdicts, lines, void)
+    print(json.dumps(data) if args.json else "\n".join(lines))
+    say("written: " + " ".join(written(args, lines, data, verdicts)))
+    return 1 if void else 0

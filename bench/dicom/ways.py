@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.dicom import peers
 from bench.dicom.paths import ROOT, Standing, argv_of, haproxy_binary, listens, processes, start, until
 
 HAPROXY = """
@@ -58,6 +59,7 @@ class Way:
     rounds: int = 1 << 30  # at most
     later: bool = False  # it answers before it sends: the clock stops when the sink has everything
     spread: float = 1.2  # times its share of the objects that one connection to the sink may carry before memory is sought in the clock
+    rewrites: bool = False  # it writes undefined lengths anew: it gets objects without them
     tls: str = ""  # "" in the clear; "path": the path ends TLS; "sink": the sink does
 
 
@@ -96,7 +98,7 @@ def _haproxy(name: str, tune: str, more: str, tls: bool = False) -> Callable[[Pa
 def _gurney(more: str, tls: bool = False) -> Callable[[Path, int, int], Standing]:
     def begin(folder: Path, port: int, sink: int) -> Standing:
         state, file = folder / "state", folder / "gurney.yaml"
-        words = f"\n        tls: {{certificate: {certificate(folder)}}}" if tls else ""
+        words = f"\n        tls: {{certificate: {certificate(folder).name}}}" if tls else ""
         file.write_text(GURNEY.format(port=port, sink=sink, more=more + words))
         argv = [sys.executable, "-m", "gurney"]
         process = start([*argv, "up", str(file), "--state", str(state)], folder, "gurney")
@@ -118,14 +120,6 @@ def _gurney(more: str, tls: bool = False) -> Callable[[Path, int, int], Standing
         return path
 
     return begin
-
-
-def pynetdicom_relay(folder: Path, port: int, sink: int) -> Standing:
-    """pynetdicom receiving and sending on."""
-    process = start([sys.executable, "-m", "bench.dicom.relay", "--port", str(port), "--target", str(sink)], folder, "relay", ROOT)
-    path = Standing("pynetdicom", port, [process.pid], [process])
-    until(lambda: listens(port), 15, "the relay listens")
-    return path
 
 
 def _profiled(*more: str) -> Callable[[Path, int, int], Standing]:
@@ -156,7 +150,9 @@ WAYS: dict[str, Way] = {
     "gurney": Way(_gurney(""), spread=SPREAD),
     "gurney-sha256": Way(_gurney("\n        digest: sha256"), spread=SPREAD),
     "gurney-replay-8M": Way(_gurney("\n        replay_limit: 8MiB"), spread=SPREAD),
-    "pynetdicom": Way(pynetdicom_relay, share=20, rounds=3),
+    "pynetdicom": Way(peers.pynetdicom_relay, share=20, rounds=3),
+    "orthanc": Way(peers.orthanc, share=20, rounds=3, later=True, rewrites=True, spread=20.0),
+    "dcmtk-forward": Way(peers.dcmtk_forward, share=40, rounds=3, later=True, rewrites=True, spread=0.0),
     "profiled": Way(_profiled(), spread=SPREAD),  # the route process alone, under cProfile: `profile.json` in the folder once it has ended
     "sampled": Way(_profiled("--sample"), spread=SPREAD),  # the same, looked at every millisecond of its CPU time
     "direct-tls": Way(direct, tls="sink"),

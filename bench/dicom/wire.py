@@ -94,12 +94,12 @@ class Image:
     The data set's bytes lie in PDVs of `maximum` - 6 bytes; everything that is patched lies in the command and the first PDV.
     """
 
-    def __init__(self, size: int, maximum: int) -> None:
+    def __init__(self, size: int, maximum: int, defined: bool = False) -> None:
         asked = [(0x0002, CT), (0x0100, struct.pack("<H", 1)), (0x0110, bytes(2)), (0x0700, bytes(2)), (0x0800, struct.pack("<H", 1))]
         first = command([*asked, (0x1000, uid(0))])
         where = fields(first)
         self._message, self._sop_command = where[0x0110][0] + 12, where[0x1000][0] + 12
-        variants = [heads.head(n) for n in range(len(heads.ENDS))]
+        variants = [heads.head(n, defined) for n in range(len(heads.ENDS))]
         self.tail = heads.tail(size)
         data_set = variants[0] + self.tail
         room = maximum - 6
