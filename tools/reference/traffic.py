@@ -16,6 +16,7 @@ ASSOCIATION = {
     "network": "its address; matched by addresses and networks (`10.0.3.0/24`)",
     "listener": "the name of the listener it came in by: `*:11112`, `10.0.0.1:104`",
     "implementation": "its implementation version name",
+    "tls_subject": "the certificate the sender showed (`client_ca`): subject, its parts, its alternative names, each a component",
 }
 COMMAND = {
     "request": "what is asked: `store`, `echo`",

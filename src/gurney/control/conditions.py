@@ -19,6 +19,7 @@ ENGINE_RESTARTED = "EngineRestarted"
 ENGINE_SILENT = "EngineSilent"
 GUARD_GONE = "GuardGone"
 GUARD_RESTARTED = "GuardRestarted"
+LEGACY_TLS = "LegacyTls"
 MEMBER_DOWN = "MemberDown"
 OVERRIDE_UNUSED = "OverrideUnused"
 PLAIN_LISTENER = "PlainListener"
@@ -36,9 +37,10 @@ MEANINGS: Mapping[str, str] = {
     ENGINE_SILENT: "a process does not answer on its socket",
     GUARD_GONE: "no guard answers: traffic goes on, and what crashes now is not started again",
     GUARD_RESTARTED: "the guard ended and the next one took over; shown for 15 minutes",
+    LEGACY_TLS: "a service admits retired versions and suites of TLS, because its document says so",
     MEMBER_DOWN: "a member is down",
     OVERRIDE_UNUSED: "an override names a member that the document does not have",
-    PLAIN_LISTENER: "a service of http or tcp has neither tls nor accept_from: whoever reaches its port is served, in clear",
+    PLAIN_LISTENER: "a service has neither tls nor an accept_from that names networks: whoever reaches its port is served, in clear",
     POOL_DOWN: "no member of a pool is up",
 }
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gurney.config.document import Document
+from gurney.config.document import Document, Service
 from gurney.config.overrides import Override
 from gurney.config.proxied import ProxyPool
 from gurney.control.conditions import (
     ACCEPTS_EVERYONE,
     CHECK_IS_WEAK,
     ENGINE_SILENT,
+    LEGACY_TLS,
     MEMBER_DOWN,
     OVERRIDE_UNUSED,
     PLAIN_LISTENER,
@@ -28,8 +29,7 @@ def of_document(document: Document, overrides: Mapping[str, Override]) -> Iterat
     members = set()
     for application in document.applications.values():
         for service in application.services.values():
-            if not service.accept_from:
-                yield Condition(ACCEPTS_EVERYONE, "no accept_from: whoever reaches the port may send", f"{application.name}/{service.name}")
+            yield from _of_dicom(service, f"{application.name}/{service.name}")
         for proxied in application.proxied.values():
             if proxied.tls is None and not proxied.accept_from:
                 yield Condition(
@@ -46,6 +46,16 @@ def of_document(document: Document, overrides: Mapping[str, Override]) -> Iterat
             yield Condition(
                 OVERRIDE_UNUSED, f"the document has no such member; `gurney enable {override.object}` forgets it", override.object
             )
+
+
+def _of_dicom(service: Service, object_: str) -> Iterator[Condition]:
+    mutual = service.tls is not None and service.tls.client_ca is not None
+    if not service.accept_from and not mutual:
+        yield Condition(ACCEPTS_EVERYONE, "no accept_from: whoever reaches the port may send", object_)
+    elif service.tls is None and any(peer.network is None for peer in service.accept_from):
+        yield Condition(PLAIN_LISTENER, "no tls, and an accept_from that names no network: a name is all a sender needs", object_)
+    if service.tls is not None and service.tls.suites == "legacy":
+        yield Condition(LEGACY_TLS, "tls: suites: legacy admits TLS 1.0, TLS 1.1 and retired suites", object_)
 
 
 def of_engines(observed: Mapping[Key, Observed], process: Callable[[Key], str]) -> Iterator[Condition]:
