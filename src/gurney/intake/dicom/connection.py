@@ -135,9 +135,10 @@ class Connection(ABC):
                     break
         finally:
             self._consuming = False
-        if self.transfer is None:
+        transfer = self.transfer
+        if transfer is None:
             memory.tidy()
-        if self.transfer is not None or self.paused or self._outbox.pending:
+        if self.paused or self._outbox.pending or (transfer is not None and (not transfer.whole or memory.unread)):
             self._throttle()
 
     def _throttle(self) -> None:
