@@ -101,6 +101,7 @@ class Link:
         self.state = "dialling"
         self.transfer: Transfer | None = None
         self.sent_all = False
+        self.of_no_use = False  # the member ended it before it had carried an object
         self.idle_since = loop.time()
         self.progress_at = loop.time()
         self.begun_at = loop.time()
@@ -284,6 +285,8 @@ class Link:
                     self._flush()
                 case events.CommandSet():
                     self._on_answer(event.said, event.data_set)
+                case events.Accepted() if self._core.state != states.OPEN:
+                    self._fail("aborted")  # ended in the read that accepted it: it never stood
                 case events.Accepted():
                     self._on_accepted(event)
                 case events.Rejected(result, source, reason):
@@ -308,6 +311,7 @@ class Link:
             self._gone("the member released in the middle of an object")
             return
         self.state = "releasing"
+        self.of_no_use = self._next_id == 0
         self._act()
         if self.state == "releasing" and not self._outbox.waiting:
             self._drop()  # it is over: a member that asked and does not close keeps no slot (PS3.8 leaves us ARTIM to wait)
@@ -418,6 +422,7 @@ class Link:
             return False  # what has come behind its last answer ends it in a moment
         if tune.idle_peer_gone(self._sock):
             # Not read here: what lies there (a release, an abort, a late answer) ends the link either way.
+            self.of_no_use = self._next_id == 0
             self._drop()
             self._ends.closed(self)
             return False
@@ -432,6 +437,7 @@ class Link:
             return
         before, transfer = self.state, self.transfer
         self.transfer = None
+        self.of_no_use = before == "open" and self._next_id == 0
         self._drop()
         if before == "associating":
             self._ends.failed(self, "tls-failed" if why == _TLS_FAULT else "aborted")

@@ -27,6 +27,7 @@ from gurney.telemetry.counters import Counters
 from gurney.wire.dicom.command import Command
 
 READ_AHEAD = limits.HELD_BEFORE_SLOT  # bytes of an object not yet whole that are buffered before it may take a contended slot
+FRUITLESS = 3  # associations in a row that the member ended before they had carried anything, from which on dialling is slow
 BUSY_SECONDS = 1.0  # between two tries while others have all its slots
 RECENT_PAIRS = 64  # pairs a new link asks for beside the one it is opened for
 TURN_SECONDS = 1.0  # in which an object that has waited half of it may have the only association between two questions
@@ -79,7 +80,8 @@ class LiveMember:
         self._receiver = receiver
         self._hangups = hangups
         self.checking = Checking(loop, self, capabilities, counters)
-        self._retry_at = 0.0  # it said busy with nothing of ours there: not before then
+        self._retry_at = 0.0  # it said busy with nothing of ours there, or ends all it accepts: not before then
+        self._fruitless = 0
         self._objects_until = 0.0  # after a question an object has its turn, or those who ask without end would starve them
         self.asking = Asking(loop, self._put_question, self._free_to_ask, self._question_over)
         self._recent: dict[tuple[str, str], dict[Pair, None]] = {}
@@ -296,12 +298,16 @@ class LiveMember:
             self._later()
             return
         self._observe_traffic(outcome)
-        if holding:
-            self._later()  # those that stand go on; another one is not tried again and again meanwhile
-        else:
-            for transfer in self.waiting.drain():
-                self._hears.unreachable(self, transfer, outcome)
+        self._none_to_be_had(outcome)
         self.pump()
+
+    def _none_to_be_had(self, outcome: str) -> None:
+        """No further association now: those that stand go on, and another one is not tried again and again; else all go elsewhere."""
+        if any(link.state == "open" for link in self.links):
+            self._later()
+            return
+        for transfer in self.waiting.drain():
+            self._hears.unreachable(self, transfer, outcome)
 
     def _later(self) -> None:
         """No further association is dialled for a moment."""
@@ -314,6 +320,7 @@ class LiveMember:
         self.objects_total += 1
         self.standing.answered(now - transfer.sent_at)
         self._objects_until = 0.0  # their turn was one object
+        self._fruitless = 0
         if not self.tracker.fine:
             self.tell(self.tracker.traffic("ok", now))
         self._hears.answered(self, transfer, status, said)
@@ -341,8 +348,13 @@ class LiveMember:
         self._hears.broke(self, error)
 
     def closed(self, link: Link) -> None:
-        """An idle association has ended."""
+        """An idle association has ended. A member that ends one after another before they carry anything might as well not accept them."""
         self._drop(link)
+        self._fruitless += link.of_no_use
+        if link.of_no_use and self._fruitless >= FRUITLESS:
+            self._fruitless = 0
+            self._observe_traffic("aborted")
+            self._none_to_be_had("aborted")
         self.pump()
 
     def _drop(self, link: Link) -> None:
