@@ -91,7 +91,7 @@ def haproxy_binary() -> str:
 
 def haproxy_version() -> str:
     done = subprocess.run([haproxy_binary(), "-v"], capture_output=True, text=True, env=environment({}))
-    return done.stdout.splitlines()[0]
+    return done.stdout.splitlines()[0].split(" - ")[0]
 
 
 def processes() -> list[int]:

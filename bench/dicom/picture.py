@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from xml.sax.saxutils import escape
 
 from bench.dicom.floors import Verdict
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 1000, 400, 130, 92, 24
-INK, FAINT, MET, MISSED, GOAL = "#1c1c1c", "#8a8a8a", "#1a7f4b", "#b3261e", "#8a6d00"
+INK, FAINT, MET, MISSED = "#1c1c1c", "#7a7a7a", "#2f9e68", "#d0514a"
 DECADES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 def picture(verdicts: Sequence[Verdict], title: str, below: str) -> str:
-    """An SVG of one line a ratio, on a logarithmic axis; empty verdicts give an empty frame."""
-    shown = [v for v in verdicts if v.median is not None]
+    """An SVG of one line a ratio that is not void, on a logarithmic axis; `below` stands under it."""
+    shown = [v for v in verdicts if v.median is not None and v.word != "void"]
     least, most = _range(shown)
-    height = TOP + ROW * len(shown) + 60
+    height = TOP + ROW * len(shown) + 34 + 15 * (1 + len(textwrap.wrap(below, 165)))
 
     def x(value: float) -> float:
         at = (math.log(min(max(value, least), most)) - math.log(least)) / (math.log(most) - math.log(least))
@@ -30,9 +31,9 @@ def picture(verdicts: Sequence[Verdict], title: str, below: str) -> str:
         f' font-family="system-ui, sans-serif" font-size="13" fill="{INK}">',
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
         f'<text x="16" y="28" font-size="18" font-weight="600">{escape(title)}</text>',
-        f'<text x="16" y="48" fill="{FAINT}">Times as many objects a second; grey dots are rounds, the bar is their median.</text>',
-        f'<path d="M{right} 18 v16" stroke="{MISSED}" stroke-width="2"/><text x="{right + 8}" y="31">floor</text>',
-        f'<path d="M{right + 58} 18 v16" stroke="{GOAL}" stroke-width="2" stroke-dasharray="3 3"/>',
+        f'<text x="16" y="48" fill="{FAINT}">Objects a second, as a ratio. Dots are rounds, bars their median.</text>',
+        f'<path d="M{right} 18 v16" stroke="{INK}" stroke-width="2"/><text x="{right + 8}" y="31">floor</text>',
+        f'<path d="M{right + 58} 18 v16" stroke="{INK}" stroke-width="2" stroke-dasharray="3 3"/>',
         f'<text x="{right + 66}" y="31">goal</text>',
         f'<rect x="{right + 110}" y="20" width="12" height="12" fill="{MET}"/><text x="{right + 126}" y="31">met</text>',
         f'<rect x="{right + 170}" y="20" width="12" height="12" fill="{MISSED}"/><text x="{right + 186}" y="31">not met</text>',
@@ -45,7 +46,8 @@ def picture(verdicts: Sequence[Verdict], title: str, below: str) -> str:
     for number, verdict in enumerate(shown):
         parts += _row(verdict, TOP + ROW * number, x, verdict.cell != before)
         before = verdict.cell
-    parts.append(f'<text x="16" y="{bottom + 34}" fill="{FAINT}" font-size="11">{escape(below)}</text>')
+    for n, line in enumerate(textwrap.wrap(below, 165)):
+        parts.append(f'<text x="16" y="{bottom + 34 + 15 * n}" fill="{FAINT}" font-size="11">{escape(line)}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -70,7 +72,7 @@ def _row(v: Verdict, y: int, x: Callable[[float], float], first: bool) -> list[s
     out.append(f'<text x="{LEFT - 12}" y="{middle + 4:.0f}" text-anchor="end" fill="#555555">{name}</text>')
     out.append(f'<rect x="{begin:.1f}" y="{y + 7}" width="{max(end - begin, 1.5):.1f}" height="{ROW - 14}" fill="{colour}"/>')
     out += [f'<circle cx="{x(r):.1f}" cy="{middle}" r="2.2" fill="#555555" fill-opacity="0.55"/>' for r in v.ratios]
-    for value, look in ((v.floor.least, f'stroke="{MISSED}"'), (v.floor.goal, f'stroke="{GOAL}" stroke-dasharray="3 3"')):
+    for value, look in ((v.floor.least, f'stroke="{INK}"'), (v.floor.goal, f'stroke="{INK}" stroke-dasharray="3 3"')):
         if value is not None:
             out.append(f'<path d="M{x(value):.1f} {y + 2} V{y + ROW - 2}" stroke-width="2" {look}/>')
     out.append(f'<text x="{WIDTH - RIGHT + 10}" y="{middle + 4:.0f}" font-weight="600" fill="{colour}">{v.median:.2f}</text>')

@@ -163,7 +163,7 @@ def written(args: argparse.Namespace, lines: list[str], data: dict[str, Any], ve
     """Writes table, JSON and picture; their paths."""
     folder = Path(args.out) if args.out else ROOT / "bench" / "results"
     folder.mkdir(parents=True, exist_ok=True)
-    drawn = picture(verdicts, f"Gurney's DICOM relay beside others ({args.area})", str(data["stands_on"]).split(", load average")[0])
+    drawn = picture(verdicts, "Gurney's DICOM relay beside others", str(data["stands_on"]).split(". Nagle")[0])
     texts = {"md": "\n".join(lines) + "\n", "json": json.dumps(data, indent=1) + "\n", "svg": drawn}
     for kind, text in texts.items():
         (folder / f"{args.area}.{kind}").write_text(text)
@@ -179,7 +179,7 @@ def main(args: argparse.Namespace) -> int:
     lines = head()
     found = measured(args)
     verdicts = floors.verdicts(found.results)
-    void = found.faults + floors.weak(found.results)
+    void = found.faults + [slow for slow in map(floors.weak, found.results) if slow]
     lines += [*table(found.results), "", *ratios(verdicts), ""]
     lines += [f"- {text}" for text in (floors.memory_words(memory.median(found.memories)) if found.memories else ())]
     lines += [f"- {floors.head_words(found.head, found.samples)}"] if found.samples else []
