@@ -85,7 +85,7 @@ class Probe:
             return
         except OSError as error:
             refused = error.errno == errno.EPROTO  # a fault of TLS (net/secured): a member may refuse after our side of the handshake
-            self._core.failed(TLS_FAILED if refused else errno.errorcode.get(error.errno or 0, "closed"), now)
+            self._core.failed(f"{TLS_FAILED}: {error.strerror}" if refused else errno.errorcode.get(error.errno or 0, "closed"), now)
             self._finish()
             return
         tune.quickack(self._sock)

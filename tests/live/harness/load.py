@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from . import objects, pdus
 from .objects import Thing
 from .pdus import Broken
-from .sender import Association, Refused
+from .sender import Association, Refused, Secure
 
 
 class Load:
@@ -28,9 +28,11 @@ class Load:
         retry: bool = False,
         modalities: Sequence[str] = ("CT", "MR"),
         seed: str = "load",
+        secure: Secure | None = None,
     ) -> None:
         self.port, self.size, self.per_study = port, size, per_study
         self.reopen, self.retry, self.modalities, self.seed = reopen, retry, modalities, seed
+        self.secure = secure
         self.lock = threading.Lock()
         self.stop_now = threading.Event()
         self.things: list[Thing] = []
@@ -47,7 +49,7 @@ class Load:
 
     def _open(self) -> Association | None:
         try:
-            return Association(self.port, self._offers())
+            return Association(self.port, self._offers(), secure=self.secure)
         except Refused as e:
             self._note(self.broken, f"rejected {e}")
         except ConnectionRefusedError as e:

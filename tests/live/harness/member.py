@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -25,8 +26,9 @@ from .pdus import Broken
 class Member:
     """A listener and one thread a connection. Counters are read by tests; `journal` holds one mapping an event."""
 
-    def __init__(self, behaviour: Behaviour, journal: Path | None = None) -> None:
+    def __init__(self, behaviour: Behaviour, journal: Path | None = None, secured: ssl.SSLContext | None = None) -> None:
         self.behaviour = behaviour
+        self.secured = secured
         self.lock = threading.Lock()
         self.events: list[dict[str, Any]] = []
         self.data: dict[str, bytes] = {}
@@ -96,6 +98,10 @@ class Connection:
     def run(self) -> None:
         try:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # fails on a connection that was reset already
+            if self.m.secured is not None:
+                self.m.conns.discard(self.sock)
+                self.sock = self.m.secured.wrap_socket(self.sock, server_side=True)
+                self.m.conns.add(self.sock)
             self._serve()
         except (OSError, Broken, struct.error, KeyError):
             pass

@@ -12,6 +12,8 @@ from . import pdus
 from .objects import Thing
 from .pdus import Broken, Offer
 
+Secure = Callable[[socket.socket], socket.socket]  # what makes a connection a TLS one; raises OSError when it is refused
+
 
 class Refused(Exception):
     """An A-ASSOCIATE-RJ; `numbers` is (result, source, reason)."""
@@ -36,13 +38,16 @@ class Association:
         timeout: float = 60.0,
         more: bytes = b"",
         source: str | None = None,
+        secure: Secure | None = None,
     ) -> None:
         bind = (source, 0) if source else None
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=bind)
+        self.sock = socket.create_connection((host, port), timeout=timeout, source_address=bind)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.message = self.largest = 0  # `largest`: the most bytes one of the peer's PDUs had
         self.last_comment = ""
         try:
+            if secure is not None:
+                self.sock = secure(self.sock)
             self.sock.sendall(pdus.associate_rq(called, calling, offers, max_length, more))
             kind, body = pdus.read_pdu(self.sock)
         except (OSError, Broken):
@@ -146,6 +151,7 @@ class Batch:
     timeout: float = 60.0
     after: Callable[[Thing, int], None] | None = None
     stop: threading.Event | None = None
+    secure: Secure | None = None
     out: Outcome = field(default_factory=Outcome)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -159,6 +165,7 @@ class Batch:
             pdu_size=self.pdu_size,
             max_length=self.max_length,
             timeout=self.timeout,
+            secure=self.secure,
         )
 
     def work(self, share: Sequence[Thing]) -> None:
