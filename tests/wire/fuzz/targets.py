@@ -121,19 +121,20 @@ def read_head(data: bytes, label: str, chance: random.Random) -> str:
     """`Head`: the same at any split; every so often pydicom is asked, which says the same values or cannot read it either."""
     whole = _walked(label, data, [])
     cut = _walked(label, data, split(chance, min(len(data), 1600)))
-    assert (whole.unreadable, whole.values, whole.unordered) == (cut.unreadable, cut.values, cut.unordered)
+    assert (whole.unreadable, whole.values, whole.private) == (cut.unreadable, cut.values, cut.private)
+    assert whole.unordered == cut.unordered
     if whole.unreadable is not None:
-        assert whole.unreadable in REASONS and not whole.values
+        assert whole.unreadable in REASONS and not whole.values and not whole.private
         return whole.unreadable
     if chance.random() < oracle.SHARE:
         told = oracle.expected(label, data)
-        assert told is None or told == whole.values, f"pydicom: {told}\nwe: {whole.values}"
+        assert told is None or told == (whole.values, whole.private), f"pydicom: {told}\nwe: {whole.values} {whole.private}"
         return "oracle-silent" if told is None else "compared"
     return "read"
 
 
 def _walked(syntax: str, data: bytes, cuts: Sequence[int]) -> Head:
-    head, at = Head(syntax, oracle.FACTS), 0
+    head, at = Head(syntax, oracle.WANTED), 0
     for cut in (*cuts, len(data)):
         head.feed(memoryview(data)[at:cut])
         at = cut
