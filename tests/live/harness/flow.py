@@ -45,10 +45,15 @@ class Flow:
         """Each sender goes over to its kind at its next object; returns when all have."""
         for index, kind in enumerate(kinds):
             self.page.put(index, 0, WORDS.index(kind))
-        until(lambda: all(self.page.get(i, 1) == WORDS.index(kind) for i, kind in enumerate(kinds)), 60, f"{kinds} are sent")
+        wanted = [WORDS.index(kind) for kind in kinds]
+        until(lambda: self._well() and [self.page.get(i, 1) for i in range(len(kinds))] == wanted, 60, f"{kinds} are sent")
+
+    def _well(self) -> bool:
+        assert all(child.alive() for child in self.children), [child.log.read_text() for child in self.children]
+        return True
 
     def moved(self, which: Sequence[int]) -> int:
-        assert all(child.alive() for child in self.children), [child.log.read_text() for child in self.children]
+        self._well()
         return sum(self.page.get(i, 2) for i in which)
 
     def close(self) -> None:
