@@ -38,6 +38,7 @@ class Association:
         timeout: float = 60.0,
         more: bytes = b"",
         source: str | None = None,
+        host: str = "127.0.0.1",
         secure: Secure | None = None,
     ) -> None:
         bind = (source, 0) if source else None
