@@ -82,17 +82,17 @@ def budget(route: Running, slabs: int) -> None:
 
 
 def test_more_senders_than_memory_all_get_through() -> None:
-    """As many senders as slabs, each in the middle of an object larger than one: nobody waits for a slab of another for ever."""
+    """More senders than slabs, each in the middle of an object larger than one: nobody waits for a slab of another for ever."""
     things = [objects.study(n, 1, size=3_000_000)[0] for n in range(6)]
     member = Member(Behaviour(keep=True))
     try:
         with Running([member.port]) as route:
-            budget(route, 6)
+            budget(route, 5)
             opened = [Association(route.port, pdus.offers_for([t.pair]), calling=f"S{n}") for n, t in enumerate(things)]
             parts = [message(a, t) for a, t in zip(opened, things, strict=True)]
             for a, part in zip(opened, parts, strict=True):
                 a.sock.sendall(part[:600_000])
-            until(lambda: route.status()["replay_bytes"] == 6 * SLAB, 5, "all memory is leased")
+            until(lambda: route.status()["replay_bytes"] > 4 * SLAB, 5, "nearly all memory is leased")
             senders = [Thread(target=a.sock.sendall, args=(part[600_000:],)) for a, part in zip(opened, parts, strict=True)]
             for sender in senders:
                 sender.start()

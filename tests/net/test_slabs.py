@@ -1,40 +1,60 @@
-"""Receive memory: one budget, reused slabs, who found none is told."""
+"""Receive memory: one budget, reused slabs, who found none is told; under pressure they are small."""
 
 from __future__ import annotations
 
-from gurney.net.slabs import SLAB, Slabs
+from gurney.net.slabs import SLAB, SMALL, Slab, Slabs
+
+
+def taken(slabs: Slabs) -> list[Slab]:
+    """All there is."""
+    found = []
+    while (slab := slabs.lease()) is not None:
+        found.append(slab)
+    return found
 
 
 def test_budget_and_reuse() -> None:
-    slabs = Slabs(budget=2 * SLAB)
-    first, second = slabs.lease(), slabs.lease()
-    assert first is not None and second is not None and slabs.lease() is None
+    slabs = Slabs(budget=4 * SLAB)
+    first, second, *rest = taken(slabs)
+    assert slabs.leased == 4 * SLAB
     told: list[str] = []
     slabs.when_free(lambda: told.append("a"))
     slabs.when_free(lambda: told.append("b"))
+    for slab in rest:
+        slab.give_back()
+    assert told == ["a", "b"] and slabs.leased == 2 * SLAB
     first.fill = 7
     first.give_back()
-    assert told == ["a"]
     again = slabs.lease()
     assert again is first and again.fill == 0
     second.give_back()
-    assert told == ["a", "b"] and slabs.leased == SLAB
+    assert slabs.leased == SLAB
+
+
+def test_over_half_of_the_budget_slabs_are_small() -> None:
+    """Those who hold memory for long then hold little of it: nobody is left without for their sake."""
+    slabs = Slabs(budget=64 * SLAB)
+    sizes = [slab.size for slab in taken(slabs)]
+    assert sizes == [SLAB] * 32 + [SMALL] * (32 * SLAB // SMALL)
+    assert all(len(slab.view) == slab.size for slab in taken(Slabs(budget=2 * SLAB)))
 
 
 def test_a_slab_is_back_when_its_last_holder_lets_go() -> None:
-    slabs = Slabs(budget=SLAB)
-    slab = slabs.lease()
-    assert slab is not None and slab.holders == 1
+    slabs = Slabs(budget=2 * SLAB)
+    slab, *rest = taken(slabs)
     slab.holders += 2
     slab.give_back()
     slab.give_back()
-    assert slabs.leased == SLAB and slabs.lease() is None
+    assert slabs.leased == 2 * SLAB and slabs.lease() is None
     slab.give_back()
+    assert slabs.leased == SLAB
+    for one in rest:
+        one.give_back()
     assert slabs.leased == 0 and slabs.lease() is slab
 
 
 def test_who_waits_is_told_once_and_who_left_is_not() -> None:
-    slabs = Slabs(budget=SLAB)
+    slabs = Slabs(budget=2 * SLAB)
     told: list[str] = []
 
     def one() -> None:

@@ -9,7 +9,8 @@ from gurney.config import limits
 
 SLAB = limits.RECEIVE_FRONT  # bytes of one slab, the receive buffer in front
 BUDGET = limits.REPLAY_MEMORY  # bytes of all slabs of a process (dicom.md §8: replay memory)
-_KEPT = 16  # free slabs kept for reuse; more go back to the system
+SMALL = 128 << 10  # bytes of one while over half of the budget is leased: many slow senders then hold little, and none is left without
+_KEPT = 16 << 20  # bytes of free slabs of a size kept for reuse; more go back to the system
 
 
 class Slab:
@@ -18,11 +19,12 @@ class Slab:
     `holders` counts who needs it: whoever receives into it, and every run of an object that may be sent from it (again).
     """
 
-    __slots__ = ("_slabs", "fill", "holders", "view")
+    __slots__ = ("_slabs", "fill", "holders", "size", "view")
 
-    def __init__(self, slabs: Slabs) -> None:
+    def __init__(self, slabs: Slabs, size: int) -> None:
         self._slabs = slabs
-        self.view = memoryview(mmap.mmap(-1, SLAB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))  # pages cost memory only where bytes came
+        self.size = size
+        self.view = memoryview(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))  # pages cost memory only where bytes came
         self.fill = 0
         self.holders = 0
 
@@ -38,26 +40,29 @@ class Slabs:
 
     def __init__(self, budget: int = BUDGET) -> None:
         self._budget = budget
-        self._free: list[Slab] = []
+        self._free: dict[int, list[Slab]] = {SLAB: [], SMALL: []}
         self._waiting: dict[Callable[[], None], None] = {}  # in order; each once
         self.leased = 0  # bytes
         self.shared_at = float("-inf")  # when an object smaller than a slab was last answered, on the loop's clock
 
     def lease(self) -> Slab | None:
         """An empty slab with one holder, or None while the budget is spent."""
-        if self.leased + SLAB > self._budget:
+        size = SLAB if self.leased + SLAB <= self._budget // 2 else SMALL
+        if self.leased + size > self._budget:
             return None
-        self.leased += SLAB
-        slab = self._free.pop() if self._free else Slab(self)
+        self.leased += size
+        free = self._free[size]
+        slab = free.pop() if free else Slab(self, size)
         slab.fill = 0
         slab.holders = 1
         return slab
 
     def freed(self, slab: Slab) -> None:
         """Nobody holds `slab` any more."""
-        self.leased -= SLAB
-        if len(self._free) < _KEPT:
-            self._free.append(slab)
+        self.leased -= slab.size
+        free = self._free[slab.size]
+        if len(free) * slab.size < _KEPT:
+            free.append(slab)
         if self._waiting:
             callback = next(iter(self._waiting))
             del self._waiting[callback]

@@ -95,9 +95,9 @@ class Connection(ABC):
             self._starved()
             return
         fill = slab.fill
-        end = SLAB
+        end = slab.size
         if transfer is not None and transfer.size > SLAB and self._loop.time() - self._slabs.shared_at < _SHARED_SECONDS:
-            end = min(SLAB, fill + _TURN)
+            end = min(end, fill + _TURN)
         try:
             count = sock.recv_into(slab.view[fill:end])
         except BlockingIOError:

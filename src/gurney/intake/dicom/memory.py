@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gurney.deliver.link import Link
-from gurney.net.slabs import SLAB, Slab, Slabs
+from gurney.net.slabs import Slab, Slabs
 
 _ROOM = 32_768  # a slab with less room left than this is full
 _CUT = 11  # bytes of a header that can be left over (`Upper.receive`)
@@ -31,7 +31,7 @@ class Memory:
         `link` carries the object that is coming in: with the budget spent, what it has sent is given up for a replay.
         """
         slab = self.slab
-        if slab is not None and SLAB - slab.fill >= _ROOM:
+        if slab is not None and slab.size - slab.fill >= _ROOM:
             return slab
         fresh = self._fresh(slab, link)
         if fresh is None:
