@@ -45,7 +45,7 @@ live: setup peers ## real programs on loopback, each test with its counts: make 
 golden: setup ## documents against the exact engine files and the exact diagnostics
 	@$(PYTEST) -q tests/golden tests/refused
 
-bench: setup ## Gurney beside HAProxy in one run, as a ratio: make bench ONLY=dicom | http
+bench: setup ## Gurney beside HAProxy and others in one run, as ratios: make bench ONLY=dicom | dicom-quick | dicom-full | http
 	@tools/peers bench
 	@$(PYTHON_BIN) -m bench $(ONLY)
 

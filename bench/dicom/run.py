@@ -81,7 +81,7 @@ def accounted(name: str, cell: Cell, expected: Expected) -> tuple[Figure, dict[s
 
 def _sink(cell: Cell, way: Way, each: int, port: int, folder: Path) -> list[str]:
     """The sink's command line, with the memory that is ready for a connection."""
-    spread = min(way.spread, 1.2 * cell.associations)
+    spread = min(way.spread, 1.2 * cell.associations) if cell.associations <= 16 else 1.2
     keep = int((each + cell.warm) * (cell.size + 4096) * spread) + (4 << 20)
     argv = [sys.executable, "-m", "bench.dicom.sink", "--port", str(port), "--maximum", str(cell.maximum), "--keep", str(keep)]
     argv += ["--tls", str(certificate(folder))] if way.tls == "sink" else []
