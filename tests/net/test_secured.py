@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import hashlib
@@ -22,7 +23,7 @@ from gurney.net.outbox import Outbox
 from gurney.net.secured import Secured
 from tests.live.harness.http.certificates import Authority
 from tests.live.harness.wait import until
-from tests.net.secrets import Kept, secured
+from tests.net.secrets import Kept, connected, secured
 
 Pair = tuple[Secured, Secured]
 
@@ -198,3 +199,32 @@ def test_a_server_name_that_can_be_none_closes_the_socket(tmp_path: Path) -> Non
         Secured(ours, kept.towards(ca.file), ".example.org")
     assert ours.fileno() == -1
     theirs.close()
+
+
+def test_a_refusal_is_heard_although_writing_fails_first(tmp_path: Path) -> None:
+    """TLS 1.3: our side of the handshake is done when the peer looks at our certificate, says no and is gone."""
+    ca, other, kept = Authority(tmp_path), Authority(tmp_path, "other"), Kept(tmp_path)
+    mutual = kept.accepting(ca.leaf("own.pem", "archive.example.org").file, ca=ca.file)
+    ours, theirs = connected()
+    dialling, accepting = (
+        Secured(ours, kept.towards(ca.file, other.leaf("us.pem", "us").file), "archive.example.org"),
+        Secured(theirs, mutual),
+    )
+    told: list[str] = []
+    dialling.told = told.append
+    done, refused = False, False
+    while not (done and refused):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            dialling.handshake()
+            done = True
+        with contextlib.suppress(ssl.SSLWantReadError):
+            try:
+                accepting.handshake()
+            except ssl.SSLCertVerificationError:
+                refused = True
+    accepting.close()
+    with pytest.raises(OSError) as fault:
+        for _ in range(1_000):
+            dialling.send(bytes(1 << 16))
+    assert (fault.value.errno, fault.value.strerror, told) == (errno.EPROTO, "refused-by-peer", ["refused-by-peer"])
+    dialling.close()

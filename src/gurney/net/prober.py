@@ -84,8 +84,7 @@ class Probe:
         except BlockingIOError:
             return
         except OSError as error:
-            refused = error.errno == errno.EPROTO  # a fault of TLS (net/secured): a member may refuse after our side of the handshake
-            self._core.failed(f"{TLS_FAILED}: {error.strerror}" if refused else errno.errorcode.get(error.errno or 0, "closed"), now)
+            self._core.failed(_refused(error) or errno.errorcode.get(error.errno or 0, "closed"), now)
             self._finish()
             return
         tune.quickack(self._sock)
@@ -99,11 +98,11 @@ class Probe:
         # A check's messages are a few hundred bytes: what a fresh socket does not take whole is a failure of the peer.
         if data and self._sock is not None:
             try:
-                whole = self._sock.send(data) == len(data)
-            except OSError:
-                whole = False
-            if not whole:
-                self._core.failed("closed", self._loop.time())
+                why = "" if self._sock.send(data) == len(data) else "closed"
+            except OSError as error:
+                why = _refused(error) or "closed"
+            if why:
+                self._core.failed(why, self._loop.time())
         if self._core.outcome is not None:
             self._finish()
         else:
@@ -134,3 +133,8 @@ class Probe:
         done, self._done = self._done, None
         if done is not None:
             done()
+
+
+def _refused(error: OSError) -> str:
+    """What the core hears of a fault of TLS (net/secured): a member may refuse after our side of the handshake; "" for any other."""
+    return f"{TLS_FAILED}: {error.strerror}" if error.errno == errno.EPROTO else ""

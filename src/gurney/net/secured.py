@@ -143,9 +143,23 @@ class Secured:
             self._held = chunk
             raise BlockingIOError(errno.EAGAIN, "no room") from None
         except OSError as error:
-            raise self._met(error) from None
+            raise self._met(self._last_word() or error) from None
         self._held = None
         return taken + len(chunk)
+
+    def _last_word(self) -> ssl.SSLError | None:
+        """Writing failed: a peer that refuses what was shown to it said so before it left."""
+        if self._proven:
+            return None
+        try:
+            self._tls.read(1)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
+            return None
+        except ssl.SSLError as error:
+            return error
+        except OSError:
+            return None
+        return None
 
     def _met(self, error: OSError) -> OSError:
         if isinstance(error, ssl.SSLError) and not self._proven and self.told is not None:
