@@ -156,15 +156,15 @@ class Link:
         self._core.check_sending()
         own = transfer.command.renumbered(self._message_id)
         limit = self.peer_maximum  # 0 = none
-        self._outbox.add(pdv.fragment_command(context_id, own, limit))
         self._cutter = pdv.Reframe(context_id, limit) if 0 < limit < transfer.cut_at else None
-        self.pump()
+        self.pump(pdv.fragment_command(context_id, own, limit))
 
-    def pump(self) -> None:
-        """Send what has come of the object in hand."""
+    def pump(self, *parts: bytes | memoryview) -> None:
+        """Send what has come of the object in hand, behind `parts`: all of it in one write, where the kernel takes it."""
         transfer = self.transfer
         if transfer is None or self._sock is None:
             return
+        gathered = [*parts]
         runs = transfer.runs
         behind, last = self._run - transfer.dropped, len(runs) - 1
         for index in range(behind, last + 1):
@@ -172,20 +172,20 @@ class Link:
             view = run.slab.view[run.start : run.end]
             lead = transfer.lead if self._run == 0 and index == 0 else 0
             if self._cutter is not None:
-                for piece in self._cutter.run(view, lead, transfer.whole and index == last):
-                    self._outbox.add(memoryview(piece) if isinstance(piece, bytearray) else piece)
+                pieces = self._cutter.run(view, lead, transfer.whole and index == last)
+                gathered += [memoryview(piece) if isinstance(piece, bytearray) else piece for piece in pieces]
                 continue
             if lead:
-                self._outbox.add(pdv.header(lead))
+                gathered.append(pdv.header(lead))
             pdv.patch(run.slab.view, run.context_ids, self._context_id)
-            self._outbox.add(view)
+            gathered.append(view)
         self._run = transfer.dropped + last + 1
-        self._flush()
+        self._flush(gathered)
 
-    def _flush(self) -> None:
+    def _flush(self, more: Sequence[bytes | memoryview] = ()) -> None:
         before = self._outbox.pending
         try:
-            empty = self._outbox.flush()
+            empty = self._outbox.send(*more) if more else self._outbox.flush()
         except OSError as error:
             self._gone(f"errno {error.errno}")
             return

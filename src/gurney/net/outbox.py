@@ -36,7 +36,7 @@ class Outbox:
 
     def send(self, *buffers: memoryview | bytes) -> bool:
         """`add` these and `flush`: in one write, where nothing waits."""
-        if self.pending:
+        if self.pending or len(buffers) > _GATHER:
             for buffer in buffers:
                 self.add(buffer)
             return self.flush()
