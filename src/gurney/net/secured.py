@@ -62,12 +62,15 @@ class Secured:
     # -- as a socket
 
     def fileno(self) -> int:
+        """The descriptor, for the loop."""
         return self._tls.fileno()
 
     def getsockopt(self, level: int, option: int, size: int = 0) -> int | bytes:
+        """What the socket beneath says of an option; with `size` as so many bytes at most."""
         return self._tls.getsockopt(level, option, size) if size else self._tls.getsockopt(level, option)
 
     def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
+        """Set an option of the socket beneath; a lingering time of its own means that no farewell is sent."""
         if level == socket.SOL_SOCKET and option == socket.SO_LINGER:
             self._abrupt = True  # a reset is to come: no farewell before it
         self._tls.setsockopt(level, option, value)
