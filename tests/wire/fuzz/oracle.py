@@ -43,7 +43,7 @@ def expected(syntax: str, data: bytes) -> Values | None:
                     break
     except Exception:  # whatever pydicom raises: it has no value to compare with
         return None
-    return told.values, told.private
+    return told.values, told.private_by_creator()
 
 
 class _Told:
@@ -51,8 +51,7 @@ class _Told:
 
     def __init__(self) -> None:
         self.values: dict[int, bytes] = {}
-        self.private: dict[tuple[int, int, str], bytes] = {}
-        self._creators: dict[int, str] = {}  # (group, block) → who reserved the block
+        self._private: dict[int, bytes] = {}  # elements of the two groups
         self._before, self._ordered = -1, True
 
     def is_past(self, tag: int) -> bool:
@@ -67,14 +66,19 @@ class _Told:
         """An element that has a value."""
         if tag in WANTED.tags:
             self.values.setdefault(tag, value)
-        group, element = tag >> 16, tag & 0xFFFF
-        if group in (0x0009, 0x0019):
-            key = (group, element & 0xFF, self._creators.get(tag >> 8, ""))
-            if 0x10 <= element <= 0xFF:
-                self._creators.setdefault(group << 8 | element, value.strip(b"\0 ").decode("latin-1"))
-            elif element > 0xFF and key in WANTED.private:
-                self.private.setdefault(key, value)
+        if tag >> 16 in (0x0009, 0x0019):
+            self._private.setdefault(tag, value)
+
+    def private_by_creator(self) -> dict[tuple[int, int, str], bytes]:
+        """The wanted private elements: (gggg,bbxx) is its creator's who stands in (gggg,00bb), wherever that stands."""
+        found: dict[tuple[int, int, str], bytes] = {}
+        for tag, value in self._private.items():
+            creator = self._private.get(tag >> 16 << 16 | (tag >> 8 & 0xFF), b"").strip(b"\0 ").decode("latin-1")
+            key = (tag >> 16, tag & 0xFF, creator)
+            if tag & 0xFFFF > 0xFFF and key in WANTED.private:
+                found.setdefault(key, value)
+        return found
 
     def is_complete(self) -> bool:
         """Whether nothing more can come, once the order says nothing."""
-        return not self._ordered and len(self.values) == len(WANTED.tags) and len(self.private) == len(WANTED.private)
+        return not self._ordered and len(self.values) == len(WANTED.tags) and len(self.private_by_creator()) == len(WANTED.private)

@@ -11,6 +11,7 @@ from tests.wire.fuzz import grammar
 from tests.wire.fuzz.grammar import Seed
 from tests.wire.malformed.upper_layer import CASES
 from tests.wire.tape import CAPTURES, RQ, ac_of_first, command, item, p_data, store
+from tests.wire.writer import IMPLICIT_LE, STUDY, SYNTAXES, WRITERS
 
 SMALL = 3_000  # bytes: longer associations are mutated less often, since they cost more
 SYNTAX_OF = {True: ("1.2.840.10008.1.2", True, "little"), False: ("1.2.840.10008.1.2.1", False, "little")}
@@ -114,4 +115,21 @@ def heads() -> tuple[Seed, ...]:
             plain = Seed(sample.data[:2500], syntax)
             deflated = syntax.endswith(".99")
             found.append(plain if deflated else grammar.data_set(sample.data[:2500], syntax, syntax == "1.2.840.10008.1.2", order))
-    return tuple(found)
+    return tuple(found + list(_by_hand()))
+
+
+def _by_hand() -> Iterator[Seed]:
+    """What samples have seldom, several times over: undefined lengths of all kinds, UN among them, a private block."""
+    for syntax in SYNTAXES[:3] * 8:
+        writer, inside = WRITERS[syntax], WRITERS[IMPLICIT_LE]
+        foreign = writer.element(STUDY, b"UI", b"9.9.9.9\0")
+        nested = writer.sequence(0x00081140, [writer.item(foreign, True), writer.item(foreign)], True)
+        nested += writer.sequence(0x00081199, [writer.item(nested, True)], True) + writer.sequence(0x00089092, [writer.item(foreign)])
+        unknown = writer.element(0x00091002, b"UN", b"", 0xFFFFFFFF)
+        unknown += inside.item(inside.element(STUDY, b"UI", b"8.8\0"), True) + inside.delimiter(0xE0DD)
+        private = writer.element(0x00090010, b"LO", b"GEMS_IDEN_01") + writer.element(0x00091001, b"LO", b"GE") + unknown
+        private += writer.element(0x00091004, b"SH", b"x ") + writer.element(0x00091101, b"LO", b"not theirs")
+        data = writer.element(0x00080060, b"CS", b"CT") + nested + private + writer.element(0x00100020, b"LO", b"P 1 ")
+        data += writer.element(STUDY, b"UI", b"1.2.3.4\0") + writer.element(0x0020000E, b"UI", b"1.2.3.5\0")
+        order = "big" if writer.order == ">" else "little"
+        yield grammar.data_set(data + writer.element(0x00280010, b"US", b"\0\2"), syntax, writer.implicit, order)
