@@ -23,7 +23,7 @@ def inputs(target: str) -> int:
     return INPUTS // 2 if target in ("accepting", "dialling") else INPUTS
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(3600 if COUNTS == "chaos" else 300)
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_damaged_captures(target: str) -> None:
     run = campaign.run(target, inputs(target))

@@ -1,4 +1,4 @@
-"""The one place for the oracle of the head walker: pydicom's values of depth 0, as far as the walker has to look.
+"""The one place for the oracle of what is read: pydicom's values of depth 0, of a head as far as the walker has to look.
 
 pydicom raises: it cannot read the data set, and the walker may say what it likes short of a wrong value it could not know. pydicom
 reads: the walker says the same bytes for every wanted element, or *unreadable* (dicom.md §8).
@@ -10,7 +10,7 @@ import os
 import warnings
 
 from tests.wire import corpus
-from tests.wire.writer import STUDY, Wanted, want
+from tests.wire.writer import IMPLICIT_LE, STUDY, Wanted, want
 
 FACTS = want(
     *(0x00080005, 0x00080008, 0x00080020, 0x00080050, 0x00080060, 0x00080070, 0x00080080, 0x00081010, 0x00081030, 0x0008103E),
@@ -44,6 +44,16 @@ def expected(syntax: str, data: bytes) -> Values | None:
     except Exception:  # whatever pydicom raises: it has no value to compare with
         return None
     return told.values, told.private_by_creator()
+
+
+def command_values(data: bytes) -> dict[int, bytes] | None:
+    """pydicom's values of a command set by tag, or None where it gives up. Commands are Implicit VR Little Endian (PS3.7 §6.3.1)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return {tag: value or b"" for tag, value in corpus.elements(data, IMPLICIT_LE)}
+    except Exception:  # as above
+        return None
 
 
 class _Told:

@@ -98,6 +98,16 @@ def read_command(data: bytes, label: str, chance: random.Random) -> str:
         assert fault.reason in commands.FAULTS and str(long) == str(fault)
         return fault.reason
     assert read == long
+    told = oracle.command_values(data) if chance.random() < oracle.SHARE else None
+    if told is not None:
+        sop_class, instance = (told.get(at) or told.get(at + 1) or b"" for at in (0x0002, 0x1000))
+        numbers = [int.from_bytes(told[at], "little") if at in told else None for at in (0x0100, 0x0110, 0x0120, 0x0900)]
+        assert numbers == [read.field, read.message_id, read.responded_id, read.status]
+        assert [sop_class.rstrip(b"\0 "), instance.rstrip(b"\0 ")] == [
+            read.sop_class.encode("latin-1"),
+            read.sop_instance.encode("latin-1"),
+        ]
+        assert read.data_set == (told[0x0800] != b"\x01\x01")
     number = read.message_id if read.id_at and not read.is_response and read.field != commands.C_CANCEL_RQ else read.responded_id
     assert number is not None and read.data[read.id_at : read.id_at + 2] == number.to_bytes(2, "little")
     other = read.renumbered(number ^ 0xA5A5)
