@@ -342,6 +342,34 @@ def test_h7_what_a_dialler_refuses(shop: Shop, top: ssl.TLSVersion) -> None:
     assert wrongly == []
 
 
+def test_h7_controls_without_a_guard_the_same_peer_comes_in(shop: Shop) -> None:
+    """The cases above are not blind: each guard taken out lets in what it is there for (CVE-2019-17134 was the first of them)."""
+    leaf, ca = shop.leaves, shop.ca.file
+    unasked = shop.kept.accepting(leaf["own"].file, ca=ca)
+    unasked.verify_mode = ssl.CERT_OPTIONAL
+    unlisted = shop.kept.accepting(leaf["own"].file, ca=ca)
+    unnamed = Towards(shop.kept.towards(ca), HOST)
+    unnamed.context.check_hostname = False
+    unverified = Towards(shop.kept.towards(ca), HOST)
+    unverified.context.check_hostname = False
+    unverified.context.verify_mode = ssl.CERT_NONE
+
+    def server(one: str) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(leaf[one].file)
+        return context
+
+    let_in = {
+        "no certificate": shop.accept(unasked, client(ca))[0],
+        "revoked": shop.accept(unlisted, client(ca, leaf["revoked"].file))[0],
+        "wrong name": shop.dial(unnamed, server("elsewhere"))[0],
+        "unknown authority": shop.dial(unverified, server("foreign"))[0],
+        "expired": shop.dial(unverified, server("expired"))[0],
+    }
+    say("h7-controls", guards=3, let_in=sum(why == "" for why in let_in.values()))
+    assert set(let_in.values()) == {""}
+
+
 def tls_1_1() -> ssl.TLSVersion:
     """The version, which Python warns of when it is named."""
     return ssl.TLSVersion(0x0302)
