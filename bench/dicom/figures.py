@@ -54,17 +54,17 @@ class Expected:
     """What every object of a size must be at the sink. UIDs are the same in every measurement, so each is hashed once a run."""
 
     def __init__(self) -> None:
-        self._images: dict[tuple[int, bool], wire.Image] = {}
+        self._sets: dict[tuple[int, bool], wire.DataSets] = {}
         self._digests: dict[tuple[int, bool, int, int], tuple[str, str]] = {}
 
     def of(self, size: int, index: int, number: int, defined: bool = False) -> tuple[str, str]:
         """(SOP Instance UID, sha256 of the data set) of an object; `defined`: without undefined lengths."""
         found = self._digests.get((size, defined, index, number))
         if found is None:
-            if (size, defined) not in self._images:
-                self._images[size, defined] = wire.Image(size, 16384, defined)
+            if (size, defined) not in self._sets:
+                self._sets[size, defined] = wire.DataSets(size, defined)
             sop, study = wire.names(index, number)
-            found = sop.rstrip(b"\0").decode(), self._images[size, defined].digest(sop, study, number)
+            found = sop.rstrip(b"\0").decode(), self._sets[size, defined].digest(sop, study, number)
             self._digests[size, defined, index, number] = found
         return found
 

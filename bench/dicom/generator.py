@@ -62,7 +62,7 @@ class Association:
         self.index, self.image = index, image
         self.sock, self.maximum = open_association(args)
         if self.maximum != args.advertised:
-            self.image = wire.Image(args.size, self.maximum, args.defined)
+            self.image = wire.Image(image.sets, self.maximum)
         self._like = (b"", b"")
         self._at = (0, 0)  # message id and the byte after it, in an answer
 
@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--defined", action="store_true", help="no undefined lengths")
     parser.add_argument("--tls", default="", help="a PEM file of the certificate to trust")
     args = parser.parse_args()
-    image = wire.Image(args.size, args.advertised, args.defined)
+    image = wire.Image(wire.DataSets(args.size, args.defined), args.advertised)
     ready_out, ready_in = os.pipe()
     go_out, go_in = os.pipe()
     pipes = [fork(i, args, image, ready_in, go_out) for i in range(args.associations)]

@@ -23,15 +23,13 @@ from bench.ports import free_ports
 PATIENCE = 300  # seconds for one run of the sender
 
 
-def file_of(image: wire.Image, index: int, number: int) -> bytes:
+def file_of(sets: wire.DataSets, index: int, number: int) -> bytes:
     """One object as a DICOM file (PS3.10 §7.1)."""
     sop, study = wire.names(index, number)
     meta = element(2, 2, b"UI", heads.CT) + element(2, 3, b"UI", sop)
     meta += element(2, 0x10, b"UI", wire.EXPLICIT_LE + b"\0") + element(2, 0x12, b"UI", b"2.25.999")
     meta = element(2, 1, b"OB", b"\0\1") + meta
-    return (
-        bytes(128) + b"DICM" + element(2, 0, b"UL", struct.pack("<I", len(meta))) + meta + image.data_head(sop, study, number) + image.tail
-    )
+    return bytes(128) + b"DICM" + element(2, 0, b"UL", struct.pack("<I", len(meta))) + meta + sets.head(sop, study, number) + sets.tail
 
 
 def data_set(file: Path) -> tuple[str, str]:
@@ -51,9 +49,9 @@ def measure(name: str, cell: Cell, expected: Expected) -> Figure:
     env = {"TCP_NODELAY": "1"} if cell.nodelay else {}
     (folder / "in").mkdir()
     (folder / "out").mkdir()
-    image = wire.Image(cell.size, 16384, defined=True)
+    sets = wire.DataSets(cell.size, defined=True)
     for number in range(count):
-        (folder / "out" / f"{number:05}.dcm").write_bytes(file_of(image, 0, number))
+        (folder / "out" / f"{number:05}.dcm").write_bytes(file_of(sets, 0, number))
     argv = ["storescp", "--fork", "+B", "-aet", "STORE", "-od", str(folder / "in"), str(far)]
     receiver = Standing("storescp", far, [], [start(argv, folder, "storescp", env=env)])
     standing = None

@@ -148,7 +148,6 @@ WAYS: dict[str, Way] = {
     # best tuned: 256 KiB buffers, splice in both directions (TCP_NODELAY is its default)
     "haproxy-tuned": Way(_haproxy("haproxy-tuned", TUNE, "    option splice-auto")),
     "gurney": Way(_gurney(""), spread=SPREAD),
-    "gurney-sha256": Way(_gurney("\n        digest: sha256"), spread=SPREAD),
     "gurney-replay-8M": Way(_gurney("\n        replay_limit: 8MiB"), spread=SPREAD),
     "pynetdicom": Way(peers.pynetdicom_relay, share=20, rounds=3),
     "orthanc": Way(peers.orthanc, share=20, rounds=3, later=True, rewrites=True, spread=20.0),

@@ -88,56 +88,69 @@ def names(index: int, number: int) -> tuple[bytes, bytes]:
     return uid(base + number), uid(10**15 + base + number // STUDY)
 
 
-class Image:
-    """One C-STORE as wire bytes for a maximum PDU length; `patch` makes it one object, `wire` is then sent as it is.
+class DataSets:
+    """The data sets of the objects of one size: a head by the object's number, then the same `tail`."""
 
-    The data set's bytes lie in PDVs of `maximum` - 6 bytes; everything that is patched lies in the command and the first PDV.
-    """
-
-    def __init__(self, size: int, maximum: int, defined: bool = False) -> None:
-        asked = [(0x0002, CT), (0x0100, struct.pack("<H", 1)), (0x0110, bytes(2)), (0x0700, bytes(2)), (0x0800, struct.pack("<H", 1))]
-        first = command([*asked, (0x1000, uid(0))])
-        where = fields(first)
-        self._message, self._sop_command = where[0x0110][0] + 12, where[0x1000][0] + 12
-        variants = [heads.head(n, defined) for n in range(len(heads.ENDS))]
+    def __init__(self, size: int, defined: bool = False) -> None:
+        self.variants = [
+            (v, v.index(b"\x08\0\x18\0UI") + 8, self._study(v)) for v in (heads.head(n, defined) for n in range(len(heads.ENDS)))
+        ]
         self.tail = heads.tail(size)
-        data_set = variants[0] + self.tail
-        room = maximum - 6
-        pieces = [data_set[at : at + room] for at in range(0, len(data_set), room)]
-        self.wire = bytearray(pdu(4, struct.pack(">IBB", len(first) + 2, CONTEXT, 3) + first))
-        self._data = len(self.wire) + 12
-        for i, piece in enumerate(pieces):
-            self.wire += pdu(4, struct.pack(">IBB", len(piece) + 2, CONTEXT, 2 if i == len(pieces) - 1 else 0) + piece)
-        self._variants = [(v, v.index(b"\x08\0\x18\0UI") + 8, self._study(v)) for v in variants]
-        self._width = len(uid(0))
 
     @staticmethod
     def _study(head: bytes) -> int:
         """Where the top-level Study UID's value begins: the nested ones are other numbers."""
         return head.index(b"\x20\0\x0d\0UI" + struct.pack("<H", len(uid(0))) + uid(0)) + 8
 
+    def head(self, sop: bytes, study: bytes, number: int) -> bytes:
+        """The first bytes of a data set; `tail` follows them."""
+        head, at_sop, at_study = self.variants[number % len(self.variants)]
+        data = bytearray(head)
+        data[at_sop : at_sop + len(sop)] = sop
+        data[at_study : at_study + len(study)] = study
+        return bytes(data)
+
+    def digest(self, sop: bytes, study: bytes, number: int) -> str:
+        """sha256 of a data set as the receiver must have it."""
+        found = hashlib.sha256(self.head(sop, study, number))
+        found.update(self.tail)
+        return found.hexdigest()
+
+
+class Image:
+    """One C-STORE as wire bytes for a maximum PDU length; `patch` makes it one object, `wire` is then sent as it is.
+
+    The data set's bytes lie in PDVs of `maximum` - 6 bytes; everything that is patched lies in the command and the first PDV.
+    """
+
+    def __init__(self, sets: DataSets, maximum: int) -> None:
+        self.sets = sets
+        asked = [(0x0002, CT), (0x0100, struct.pack("<H", 1)), (0x0110, bytes(2)), (0x0700, bytes(2)), (0x0800, struct.pack("<H", 1))]
+        first = command([*asked, (0x1000, uid(0))])
+        where = fields(first)
+        self._message, self._sop_command = where[0x0110][0] + 12, where[0x1000][0] + 12
+        self.wire = bytearray(pdu(4, struct.pack(">IBB", len(first) + 2, CONTEXT, 3) + first))
+        self._data = len(self.wire) + 12
+        tail = memoryview(sets.tail)
+        piece = maximum - 6 - heads.LENGTH  # of the tail, in the first PDV
+        before = sets.variants[0][0]
+        while tail:
+            body, tail = tail[:piece], tail[piece:]
+            length = len(before) + len(body) + 2
+            self.wire += struct.pack(">BxIIBB", 4, length + 4, length, CONTEXT, 0 if tail else 2)
+            self.wire += before
+            self.wire += body
+            before, piece = b"", maximum - 6
+        self._width = len(uid(0))
+
     def patch(self, message: int, sop: bytes, study: bytes, number: int) -> None:
         w, n, data = self.wire, self._width, self._data
-        head, at_sop, at_study = self._variants[number % len(self._variants)]
+        head, at_sop, at_study = self.sets.variants[number % len(self.sets.variants)]
         w[data : data + heads.LENGTH] = head
         w[self._message : self._message + 2] = struct.pack("<H", message)
         w[self._sop_command : self._sop_command + n] = sop
         w[data + at_sop : data + at_sop + n] = sop
         w[data + at_study : data + at_study + n] = study
-
-    def data_head(self, sop: bytes, study: bytes, number: int) -> bytes:
-        """The first bytes of the data set; `tail` follows them."""
-        head, at_sop, at_study = self._variants[number % len(self._variants)]
-        data, n = bytearray(head), self._width
-        data[at_sop : at_sop + n] = sop
-        data[at_study : at_study + n] = study
-        return bytes(data)
-
-    def digest(self, sop: bytes, study: bytes, number: int) -> str:
-        """sha256 of the data set as the receiver must have it."""
-        found = hashlib.sha256(self.data_head(sop, study, number))
-        found.update(self.tail)
-        return found.hexdigest()
 
 
 def exactly(sock: socket.socket, count: int) -> bytes:

@@ -20,12 +20,12 @@ from bench.dicom.ways import WAYS, Way
 
 @pytest.mark.parametrize("defined", [False, True])
 def test_heads_have_their_study_uid_where_real_ones_do(defined: bool) -> None:
-    image = wire.Image(8192, 16384, defined)
+    sets = wire.DataSets(8192, defined)
     for number in range(len(heads.ENDS)):
         sop, study = wire.names(3, number)
-        read = dcmread(io.BytesIO(pair.file_of(image, 3, number)))
+        read = dcmread(io.BytesIO(pair.file_of(sets, 3, number)))
         assert (read.SOPInstanceUID, read.StudyInstanceUID) == (sop.rstrip(b"\0").decode(), study.rstrip(b"\0").decode())
-        head = image.data_head(sop, study, number)
+        head = sets.head(sop, study, number)
         assert len(head) == heads.LENGTH
         assert heads.ENDS[number] <= head.index(study) + len(study) <= heads.ENDS[number] + 24
         assert (b"\xff\xff\xff\xff" in head) == (number in heads.UNDEFINED and not defined)
@@ -33,7 +33,7 @@ def test_heads_have_their_study_uid_where_real_ones_do(defined: bool) -> None:
 
 @pytest.mark.parametrize("maximum", [16384, 131072])
 def test_the_wire_image_is_the_data_set_in_pdus(maximum: int) -> None:
-    image = wire.Image(300_000, maximum)
+    image = wire.Image(wire.DataSets(300_000), maximum)
     sop, study = wire.names(0, 7)
     image.patch(9, sop, study, 7)
     at, whole, last = 0, b"", 0
@@ -45,7 +45,7 @@ def test_the_wire_image_is_the_data_set_in_pdus(maximum: int) -> None:
         else:
             whole, last = whole + bytes(image.wire[at + 12 : at + 6 + length]), control
         at += 6 + length
-    assert last == 2 and hashlib.sha256(whole).hexdigest() == image.digest(sop, study, 7)
+    assert last == 2 and hashlib.sha256(whole).hexdigest() == image.sets.digest(sop, study, 7)
     assert (command[0x0110], command[0x1000]) == (b"\x09\0", sop)
 
 
