@@ -11,7 +11,8 @@ from tests.wire.fuzz import grammar
 from tests.wire.fuzz.grammar import Seed
 from tests.wire.malformed.upper_layer import CASES
 from tests.wire.tape import CAPTURES, RQ, ac_of_first, command, item, p_data, store
-from tests.wire.writer import IMPLICIT_LE, STUDY, SYNTAXES, WRITERS
+from tests.wire.writer import IMPLICIT_LE, STUDY, SYNTAXES, WRITERS, us
+from tests.wire.writer import command as written
 
 SMALL = 3_000  # bytes: longer associations are mutated less often, since they cost more
 SYNTAX_OF = {True: ("1.2.840.10008.1.2", True, "little"), False: ("1.2.840.10008.1.2.1", False, "little")}
@@ -98,8 +99,13 @@ def messages() -> Iterator[tuple[bytes, bytes]]:
 
 @cache
 def command_sets() -> tuple[Seed, ...]:
-    """Every command set of the captures, once."""
-    return tuple(grammar.command_set(data) for data in sorted({data for data, _ in messages()}))
+    """Every command set of the captures, once; and C-STOREs as no program here writes them: odd UIDs, no group length, unknown elements."""
+    found = {data for data, _ in messages()}
+    for sop_class, instance in ((b"1.2.840.10008.5.1.4.1.1.2", b"1.2.3\0"), (b"1.2.840.10008.1.20\0\0", b"1.2.345")):
+        asked = ((0x0002, sop_class), (0x0100, us(1)), (0x0110, us(7)), (0x0700, us(0)), (0x0800, us(0)), (0x1000, instance))
+        said = ((0x0002, sop_class), (0x0100, us(0x8001)), (0x0120, us(7)), (0x0800, us(0x0101)), (0x0900, us(0)), (0x1000, instance))
+        found |= {written(*asked), written(*said), written(*asked, with_length=False), written(*said, (0x5010, b"unknown "))}
+    return tuple(grammar.command_set(data) for data in sorted(found))
 
 
 @cache

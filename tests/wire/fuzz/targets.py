@@ -16,6 +16,7 @@ from gurney.wire.dicom import events, negotiate, pdu, states
 from gurney.wire.dicom.command import CommandFault
 from gurney.wire.dicom.head import REASONS, Head
 from gurney.wire.dicom.pdu import AssociateAC, AssociateRQ, ContextAC, ContextRQ, PduFault
+from gurney.wire.dicom.pdv import SMALLEST_MAXIMUM
 from gurney.wire.dicom.upper import Upper
 from tests.wire import reference
 from tests.wire.bounds import bounded
@@ -45,11 +46,25 @@ def read_pdu(data: bytes, label: str, chance: random.Random) -> str:
         told += [(item.sop_class, item.information, None) for item in message.extended]
         told += [(common.sop_class, common.service_class, None) for common in message.common_extended]
         assert all(sop_class.encode("latin-1") in data[74:] for sop_class, _, _ in told)
+        _inside(message)
     if isinstance(message, AssociateRQ):
         assert pdu.fault(message) in (None, (1, 2, 2), (1, 1, 2))
     again = pdu.decode(message.encode())
     assert _comparable(again) == _comparable(message)
     return type(message).__name__
+
+
+def _inside(message: AssociateRQ | AssociateAC) -> None:
+    """The counted fields of user items end inside their item (PS3.7 §D.3.3.4 to §D.3.3.7), by a count of our own."""
+    counted = [(role.data, 0, 1, 2) for role in message.roles] + [(item.data, 0, 1, 0) for item in message.extended]
+    counted += [(common.data, 0, 2, 0) for common in message.common_extended]
+    if message.user_identity is not None:
+        counted.append((message.user_identity, *((2, 2, 0) if isinstance(message, AssociateRQ) else (0, 1, 0))))
+    for data, at, fields, behind in counted:
+        for _ in range(fields):
+            assert at + 2 <= len(data)
+            at += 2 + int.from_bytes(data[at : at + 2], "big")
+        assert at + behind <= len(data)
 
 
 def _comparable(message: object) -> object:
@@ -217,6 +232,7 @@ def _association(data: bytes, label: str, cuts: Sequence[int]) -> Caller:
         caller.upper.request(_asked(), 0.0)
     caller.feed_cut(data, cuts, 1.0)
     bounded(caller)
+    assert caller.upper.peer_maximum == 0 or caller.upper.peer_maximum >= SMALLEST_MAXIMUM
     return caller
 
 
