@@ -49,3 +49,26 @@ def test_memory_kept_for_a_replay_is_given_up_for_who_has_none() -> None:
     finally:
         sink.close()
     assert ([sent.status for sent in out], statuses) == ([0, 0], [0])
+
+
+def test_what_cannot_be_replayed_any_more_is_not_kept() -> None:
+    """Once its beginning is gone an object flows through the memory that is at hand: nothing more is gathered up to the limit."""
+    sink = bulk.Sink()
+    large = Large("2.25.889", "2.25.88", 40 * MIB)
+    looked = 0
+    try:
+        with Running([sink.port], service=", replay_limit: 16MiB") as route:
+
+            def look(sent: int) -> None:
+                nonlocal looked
+                if sent > 24 * MIB:
+                    looked += 1
+                    until(lambda: all(t.held <= 2 * MIB for t in in_hand(route)), 5, "it is not kept")
+
+            a = Association(route.port, pdus.offers_for([large.pair]), max_length=131072)
+            sent = bulk.store(a, large, look)
+            a.release()
+            route.healthy()
+    finally:
+        sink.close()
+    assert (sent.status, sink.taken[large.sop_instance], looked > 2) == (0, (sent.size, sent.sha), True)

@@ -196,7 +196,7 @@ class Link:
         transfer = self.transfer
         if not empty or transfer is None:
             return
-        if transfer.held > transfer.service.replay_limit:
+        if transfer.dropped or transfer.held > transfer.service.replay_limit:
             self.trim()
         if transfer.whole and not self.sent_all and self._run == transfer.dropped + len(transfer.runs):
             self.sent_all = True
@@ -205,11 +205,11 @@ class Link:
             transfer.owner.drained(transfer)
 
     def trim(self, force: bool = False) -> None:
-        """Past the replay limit, or when memory is short (`force`), what has left is kept no longer."""
+        """Past the replay limit, or when memory is short (`force`), what has left is not kept; nor is what follows a lost beginning."""
         transfer = self.transfer
         if transfer is None or self._outbox.waiting or self._run <= transfer.dropped:
             return
-        if force or transfer.held > transfer.service.replay_limit:
+        if force or transfer.dropped or transfer.held > transfer.service.replay_limit:
             transfer.drop_runs(self._run - transfer.dropped)
 
     @property
