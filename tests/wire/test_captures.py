@@ -46,7 +46,7 @@ class Replay:
         return caller
 
     def cuts(self) -> list[int]:
-        """Every byte of a short stream; of a long one every byte near a PDU's border and every 23rd elsewhere (chaos: every byte)."""
+        """Every byte of a short stream; of a long one every byte near a PDU's border and 150 or so elsewhere (chaos: every byte)."""
         size = len(self.stream)
         if size <= 1000 or os.environ.get("GURNEY_COUNTS") == "chaos":
             return list(range(1, size))
@@ -55,7 +55,7 @@ class Replay:
             at += 6 + int.from_bytes(self.stream[at + 2 : at + 6], "big")
             borders.append(at)
         near = {border + n for border in borders for n in range(-3, 16)}
-        return sorted(cut for cut in near | set(range(1, size, 23)) if 0 < cut < size)
+        return sorted(cut for cut in near | set(range(1, size, size // 150 | 1)) if 0 < cut < size)
 
 
 class Dialling(Caller):
