@@ -308,67 +308,81 @@ def shown(port: int, papers: Papers) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
+class Changes:
+    """One encrypted service over one encrypted member under steady load, and what happens to its files meanwhile."""
+
+    def __init__(self, room: Room) -> None:
+        self.room, self.papers, self.port = room, Papers(room.folder), room.port()
+        papers = self.papers
+        self.context = papers.server(papers.archive, papers.inside.file)
+        self.member: Member = room.keep(Member(Behaviour(), secured=self.context))
+        for name in ("clients.pem", "members.pem"):
+            shutil.copy(papers.inside.file, room.folder / name)
+        self.g: Gurney = room.gurney(
+            document(
+                {"store": f"listen: 127.0.0.1:{self.port}, tls: {{certificate: own.pem, client_ca: clients.pem, crl: revoked.pem}}"},
+                {"archive": f"tls: {{ca: members.pem, certificate: gurney.pem}}, members: {{one: {at(self.member.port)}}}"},
+            )
+        )
+        self.first = shown(self.port, papers)
+        secure = papers.sender(papers.ct1)
+        self.staying = Load(self.port, 3, size=120_000, secure=secure, seed="29-stay")
+        self.coming = Load(self.port, 2, size=60_000, per_study=3, reopen=True, secure=secure, seed="29-come")
+        self.faults: list[str] = []
+
+    def grows(self, by: int = 5) -> None:
+        """Objects go on over the associations that stay."""
+        was = len(self.staying.acked)
+        until(lambda: len(self.staying.acked) >= was + by or self.staying.errors, 60, "objects go on")
+
+    def change(self, *verb: str, wanted: Callable[[], bool], said: str) -> None:
+        """A verb under load, until what is `wanted` holds and objects have gone on."""
+        self.grows()
+        done = self.g.verb(*verb) if verb else None
+        if done is not None and done.returncode:
+            self.faults.append(done.stdout + done.stderr)
+        until(wanted, 40, said)
+        self.grows()
+
+    def own(self, *verb: str) -> str:
+        """Another certificate of the same name, taken up; its SHA-256."""
+        leaf = self.papers.inside.leaf("own.pem", PACS, "127.0.0.1")
+        self.change(*verb, wanted=lambda: shown(self.port, self.papers) == leaf.sha256, said="new handshakes are shown the new certificate")
+        return leaf.sha256
+
+    def admits(self) -> bool:
+        """Whether a sender of the first authority comes in."""
+        return admitted(self.port, self.papers.sender(self.papers.ct1))
+
+
 @pytest.mark.timeout(300 if CHAOS else 150)
 def test_dicom_29_certificates_swapped_under_load(room: Room) -> None:
     """Own certificate, client authority, member's authority: by apply, by a renewed file, back by undo. Nobody is cut, nothing is lost."""
-    papers = Papers(room.folder)
-    context = papers.server(papers.archive, papers.inside.file)
-    member = room.keep(Member(Behaviour(), secured=context))
-    port = room.port()
-    text = document(
-        {"store": f"listen: 127.0.0.1:{port}, tls: {{certificate: own.pem, client_ca: clients.pem, crl: revoked.pem}}"},
-        {"archive": f"tls: {{ca: members.pem, certificate: gurney.pem}}, members: {{one: {at(member.port)}}}"},
-    )
-    for name in ("clients.pem", "members.pem"):
-        shutil.copy(papers.inside.file, room.folder / name)
-    g = room.gurney(text)
-    first = shown(port, papers)
-    staying = Load(port, 3, size=120_000, secure=papers.sender(papers.ct1), seed="29-stay")
-    coming = Load(port, 2, size=60_000, per_study=3, reopen=True, secure=papers.sender(papers.ct1), seed="29-come")
-    faults: list[str] = []
-
-    def grows(by: int) -> None:
-        was = len(staying.acked)
-        until(lambda: len(staying.acked) >= was + by or staying.errors, 60, "objects go on")
-
-    def change(*verb: str, wanted: Callable[[], bool], said: str) -> None:
-        grows(5)
-        done = g.verb(*verb) if verb else None
-        if done is not None and done.returncode:
-            faults.append(done.stdout + done.stderr)
-        until(wanted, 40, said)
-        grows(5)
-
-    apply = ("apply", str(g.file))
-    second = papers.inside.leaf("own.pem", PACS, "127.0.0.1")  # the same name, another key
+    run = Changes(room)
+    papers, member, staying, coming = run.papers, run.member, run.staying, run.coming
+    apply = ("apply", str(run.g.file))
     (room.folder / "members.pem").write_bytes(papers.inside.file.read_bytes() + papers.outside.file.read_bytes())
     before = len(member.requests)
-    change(*apply, wanted=lambda: shown(port, papers) == second.sha256, said="new handshakes are shown the new certificate")
+    own = {run.first, run.own(*apply)}
     until(lambda: len(member.requests) > before, 20, "the member's associations of before are left for new ones")
     if ASKED:
-        third = papers.inside.leaf("own.pem", PACS, "127.0.0.1")  # and nobody applies
-        change(wanted=lambda: shown(port, papers) == third.sha256, said="a renewed file is taken up by itself")
+        own.add(run.own())  # a renewed file, and nobody applies
     # the member moves to the authority that is trusted since; then only that one is, and the senders' is another one too
     coming.stop()
-    context.load_cert_chain(papers.outside.leaf("moved.pem", "archive.example.org", "127.0.0.1").file)
-    for file, source in (
-        ("members.pem", papers.outside.file),
-        ("clients.pem", papers.outside.file),
-        ("revoked.pem", papers.outside.revoked("none.pem")),
-    ):
+    run.context.load_cert_chain(papers.outside.leaf("moved.pem", "archive.example.org", "127.0.0.1").file)
+    nobody = papers.outside.revoked("none.pem")
+    for file, source in (("members.pem", papers.outside.file), ("clients.pem", papers.outside.file), ("revoked.pem", nobody)):
         shutil.copy(source, room.folder / file)
     before = len(member.requests)
-    change(*apply, wanted=lambda: not admitted(port, papers.sender(papers.ct1)), said="who comes with the former authority is refused")
+    run.change(*apply, wanted=lambda: not run.admits(), said="who comes with the former authority is refused")
     until(lambda: len(member.requests) > before, 20, "the member is verified by its new authority")
-    change("undo", wanted=lambda: admitted(port, papers.sender(papers.ct1)), said="undo brings the files of before back")
+    run.change("undo", wanted=run.admits, said="undo brings the files of before back")
     staying.stop()
     counts = tally(staying.things + coming.things, staying.acked | coming.acked, [member])
-    kept = sorted(path.stem for path in (g.state / "apps" / "pacs" / "certificates").iterdir())
-    say(
-        "dicom-29", swaps=3 + ASKED, acked=counts["acked"], lost=counts["lost"], broken=staying.errors + coming.errors, faults=len(faults),
-        files=len(kept),
-    )  # fmt: skip
-    assert faults == [] and first != second.sha256
+    kept = list((run.g.state / "apps" / "pacs" / "certificates").iterdir())
+    broken = staying.errors + coming.errors
+    say("dicom-29", swaps=3 + ASKED, acked=counts["acked"], lost=counts["lost"], broken=broken, faults=len(run.faults), files=len(kept))
+    assert run.faults == [] and len(own) == 2 + ASKED
     assert (counts["lost"], staying.broken, coming.broken, staying.refused, coming.refused) == (0, [], [], [], [])
-    assert g.members("archive")["one"]["operational"] == "up"
+    assert run.g.members("archive")["one"]["operational"] == "up"
     assert len(kept) == 5  # own, clients, revoked, members, gurney: of the revision in force and no other
