@@ -19,6 +19,7 @@ class Cell:
     maximum: int = 16384  # what the receiver advertises
     warm: int = 8
     sender: str = ""  # "" our generator and sink; a DCMTK program: that one and storescp
+    rate: float = 0.0  # objects a second of all associations together; 0: as fast as answers come
     nodelay: bool = False  # the DCMTK pair with TCP_NODELAY=1 in its environment
 
     @property

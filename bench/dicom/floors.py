@@ -10,6 +10,7 @@ from bench.dicom.memory import Memory
 KB, MB, GB = 1 << 10, 1 << 20, 1 << 30
 WEAK = 1.2  # generator and sink alone are this many times the fastest thing measured, or there is no ratio
 HEAD_SHARE = 0.10  # of the route process's CPU time, at 512 KB
+ADDED_MS = 5.0  # at p99 and half load
 IDLE_BYTES, BUSY_BYTES = 32 * KB, 2 * MB  # an association
 
 
@@ -98,6 +99,12 @@ def memory_words(memory: Memory) -> list[str]:
         f"an idle association: {memory.idle / KB:.1f} KiB of memory, {idle} (at most 32 KiB)",
         f"a busy association (16 of them, 512 KB): {memory.busy / MB:.2f} MiB at most, {busy} (at most 2 MiB)",
     ]
+
+
+def added_words(milliseconds: float) -> str:
+    """The target on the time that is added at half load."""
+    word = "met" if milliseconds < ADDED_MS else "NOT met"
+    return f"added at p99, 512 KB x 4 at half of Gurney's rate: {milliseconds:.1f} ms, {word} (less than {ADDED_MS:g} ms)"
 
 
 def head_words(head: int, samples: int) -> str:

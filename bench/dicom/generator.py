@@ -107,6 +107,9 @@ def work(index: int, args: argparse.Namespace, image: wire.Image, ready: int, go
     clock = time.monotonic
     begin = last = clock()
     for number in range(args.warm, args.warm + args.objects):
+        if args.every:
+            last = max(last, begin + (number - args.warm + index / args.associations) * args.every)
+            time.sleep(max(0.0, last - clock()))
         one(number)
         now = clock()
         spent.append(now - last)
@@ -156,6 +159,7 @@ def main() -> None:
     parser.add_argument("--associations", type=int, default=1)
     parser.add_argument("--objects", type=int, default=100, help="an association")
     parser.add_argument("--warm", type=int, default=8, help="objects an association before the clock")
+    parser.add_argument("--every", type=float, default=0.0, help="seconds from one object of an association to its next; 0: none")
     parser.add_argument("--size", type=int, default=524288)
     parser.add_argument("--pdu", type=int, default=131072, help="largest PDU to send, whatever the peer allows")
     parser.add_argument(

@@ -37,7 +37,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Mode:
-    """A run: its cells, and how often memory and the share of head parsing are measured (0: not)."""
+    """A run: its cells, and how often memory (with half load) and the share of head parsing are measured (0: not)."""
 
     parts: tuple[Part, ...]
     memory: int = 0

@@ -6,13 +6,14 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.dicom import floors, memory, peers
+from bench.dicom import floors, half, memory, peers
 from bench.dicom.figures import Cell, Expected, Figure, Result, Void
 from bench.dicom.modes import MODES, Part
 from bench.dicom.order import run
@@ -20,6 +21,7 @@ from bench.dicom.paths import ROOT, haproxy_version
 from bench.dicom.picture import picture
 from bench.dicom.run import accounted
 
+HALF = Cell(512 << 10, 4, 0, warm=4)
 HEADS = Cell(512 << 10, 4, 6400, warm=4)  # long enough for some hundred looks
 
 
@@ -44,32 +46,48 @@ class Run:
 
     results: list[Result] = field(default_factory=list)
     memories: list[memory.Memory] = field(default_factory=list)
+    added: list[float] = field(default_factory=list)  # ms at p99 and half load
     head: int = 0  # samples that parsed a head, and all
     samples: int = 0
     faults: list[str] = field(default_factory=list)
 
 
 def measured(args: argparse.Namespace) -> Run:
-    """Cell by cell, then memory, then the share of head parsing; the last two only in a run that is not narrowed."""
+    """Cell by cell; then, in a run that is not narrowed, memory, the time added at half load, the share of head parsing."""
     found, expected, mode = Run(), Expected(), MODES[args.area]
-    whole = not (args.cell or args.paths)
     for part in parts(args):
         found.results.append(run(part.cell, part.names, part.rounds, expected, say))
         found.faults += found.results[-1].faults
-    for n in range(mode.memory if whole else 0):
-        try:
-            one, _ = memory.once(expected)
-            found.memories.append(one)
-            say(f"memory, round {n + 1}: idle {one.idle / 1024:.1f} KiB, busy {one.busy / (1 << 20):.2f} MiB")
-        except (Void, RuntimeError, OSError, ValueError) as e:
-            found.faults.append(f"memory, round {n + 1}: {e}")
-    for n in range(mode.heads if whole else 0):
-        try:
-            _, account = accounted("sampled", HEADS, expected)
-            found.head, found.samples = found.head + account["head"], found.samples + account["samples"]
-            say(f"heads, round {n + 1}: {account['head']} of {account['samples']} samples")
-        except (Void, RuntimeError, OSError, ValueError, KeyError) as e:
-            found.faults.append(f"heads, round {n + 1}: {e}")
+    if args.cell or args.paths:
+        return found
+    rates = [
+        r.median("gurney", lambda f: f.objects_per_second) for r in found.results if r.cell.title == HALF.title and "gurney" in r.names
+    ]
+
+    def remembered() -> str:
+        found.memories.append(memory.once(expected)[0])
+        return f"idle {found.memories[-1].idle / 1024:.1f} KiB, busy {found.memories[-1].busy / (1 << 20):.2f} MiB"
+
+    def paced() -> str:
+        found.added.append(half.once(HALF, rates[0] or 0.0, expected))
+        return f"{found.added[-1]:.1f} ms added at p99"
+
+    def watched() -> str:
+        _, account = accounted("sampled", HEADS, expected)
+        found.head, found.samples = found.head + account["head"], found.samples + account["samples"]
+        return f"{account['head']} of {account['samples']} samples"
+
+    beside = [
+        ("memory", remembered, mode.memory),
+        ("half load", paced, mode.memory if rates and rates[0] else 0),
+        ("heads", watched, mode.heads),
+    ]
+    for what, once, rounds in beside:
+        for n in range(rounds):
+            try:
+                say(f"{what}, round {n + 1}: {once()}")
+            except (Void, RuntimeError, OSError, ValueError, KeyError) as e:
+                found.faults.append(f"{what}, round {n + 1}: {e}")
     return found
 
 
@@ -154,6 +172,7 @@ def as_json(found: Run, verdicts: list[floors.Verdict], above: list[str], void: 
         "cells": cells,
         "ratios": [asdict(v) for v in verdicts],
         "memory": [asdict(m) for m in found.memories],
+        "added_p99_ms": found.added,
         "heads": {"head": found.head, "samples": found.samples},
         "void": void,
     }
@@ -182,6 +201,7 @@ def main(args: argparse.Namespace) -> int:
     void = found.faults + [slow for slow in map(floors.weak, found.results) if slow]
     lines += [*table(found.results), "", *ratios(verdicts), ""]
     lines += [f"- {text}" for text in (floors.memory_words(memory.median(found.memories)) if found.memories else ())]
+    lines += [f"- {floors.added_words(statistics.median(found.added))}"] if found.added else []
     lines += [f"- {floors.head_words(found.head, found.samples)}"] if found.samples else []
     lines += [f"- void: {text}" for text in void]
     lines.append(f"- {(time.monotonic() - began) / 60:.1f} minutes, load average {os.getloadavg()[0]:.1f} at the end")

@@ -93,6 +93,7 @@ def _generate(standing: Standing, cell: Cell, way: Way, folder: Path, each: int)
     """The generator's result and the CPU seconds of the path's processes while its clock ran."""
     argv = [sys.executable, "-m", "bench.dicom.generator", "--port", str(standing.port), "--associations", str(cell.associations)]
     argv += ["--objects", str(each), "--warm", str(cell.warm), "--size", str(cell.size), "--advertised", str(cell.maximum)]
+    argv += ["--every", str(cell.associations / cell.rate)] if cell.rate else []
     argv += ["--defined"] if way.rewrites else []
     argv += ["--tls", str(certificate(folder).with_name("cert.pem"))] if way.tls else []
     with subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as p:
