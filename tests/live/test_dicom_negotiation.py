@@ -48,47 +48,48 @@ def test_dicom_24_members_with_different_transfer_syntaxes(room: Room) -> None:
     assert (counts["acked"], counts["stored"], wrong, out.errors) == (len(things), len(things), 0, [])
 
 
+LE, BOTH = (pdus.EXPLICIT_LE,), (pdus.EXPLICIT_LE, pdus.IMPLICIT_LE)
+THIRTY = tuple(f"1.2.840.10008.1.2.4.{i}" for i in range(201, 229)) + BOTH  # 105 KB in all: what large archives propose
+PRINT = "1.2.840.10008.5.1.1.9"
+ABORTED = "PDU 7 00000000"  # AA-1 of an invalid RQ in Sta2: source 0, its reason means nothing
+# (name, contexts, the result of each in order, or the numbers of a rejection, or the abort)
+EDGES: list[tuple[str, list[Offer], str | tuple[int, int, int]]] = [
+    ("128 contexts", [Offer(2 * i + 1, objects.CT if i % 2 else objects.MR, LE) for i in range(128)], "0" * 128),
+    ("128 contexts of 30 syntaxes", [Offer(2 * i + 1, objects.CT, THIRTY) for i in range(128)], "0" * 128),
+    ("one SOP class in five", [Offer(2 * i + 1, objects.CT, LE) for i in range(5)], "00000"),
+    ("one SOP class, taken and not", [Offer(1, objects.CT, (pdus.DEFLATED,)), Offer(3, objects.CT, LE)], "40"),
+    ("a SOP class that is no storage", [Offer(1, PRINT, LE), Offer(3, objects.CT, LE)], "30"),
+    ("verification alone", [Offer(1, pdus.VERIFICATION, LE)], "0"),
+    ("no storage alone", [Offer(1, PRINT, LE)], (1, 1, 1)),
+    ("even id", [Offer(2, objects.CT, LE)], ABORTED),
+    ("id 0", [Offer(0, objects.CT, LE)], ABORTED),
+    ("repeated id", [Offer(1, objects.CT, LE), Offer(1, objects.MR, LE)], ABORTED),
+    ("129th context", [Offer((2 * i + 1) % 256, objects.CT, LE) for i in range(129)], ABORTED),
+    ("none", [], (1, 1, 1)),
+]
+
+
+def told(port: int, offers: list[Offer]) -> str | tuple[int, int, int]:
+    """What a request with these contexts is answered, as EDGES writes it."""
+    try:
+        a = Association(port, offers)
+    except Refused as e:
+        return e.numbers
+    except (Broken, OSError) as e:
+        return str(e)[: len(ABORTED)]
+    a.release()
+    return "".join(str(a.answers[o.id][0]) for o in offers) if len(a.answers) == len(offers) else f"{len(a.answers)} answers"
+
+
 def test_dicom_25_contexts_at_the_edge(room: Room) -> None:
     """128 contexts, one SOP class in many, even and repeated ids, none: §2's answers, and every accepted context carries an object."""
     member = room.member(transfers=[pdus.IMPLICIT_LE, pdus.EXPLICIT_LE])
     port = room.port()
     room.gurney(pacs(port, {"archive": {"m": at(member.port)}}))
-    deviations: list[str] = []
-    cases = 0
-
-    def expect(name: str, offers: list[Offer], wanted: object) -> None:
-        """`wanted`: the result of each context in order, or the numbers of a rejection, or an abort's (source, reason)."""
-        nonlocal cases
-        cases += 1
-        got: object
-        try:
-            a = Association(port, offers)
-            got = "".join(str(a.answers[o.id][0]) for o in offers) if len(a.answers) == len(offers) else f"{len(a.answers)} answers"
-            a.release()
-        except Refused as e:
-            got = e.numbers
-        except (Broken, OSError) as e:
-            got = str(e)[: len("PDU 7 00000000")]
-        if got != wanted:
-            deviations.append(f"{name}: {got} instead of {wanted}")
-
-    le, both = (pdus.EXPLICIT_LE,), (pdus.EXPLICIT_LE, pdus.IMPLICIT_LE)
-    thirty = tuple(f"1.2.840.10008.1.2.4.{i}" for i in range(201, 229)) + both  # 105 KB in all: what large archives propose
-    aborted = "PDU 7 00000000"  # AA-1 of an invalid RQ in Sta2: source 0, its reason means nothing
-    expect("128 contexts", [Offer(2 * i + 1, objects.CT if i % 2 else objects.MR, le) for i in range(128)], "0" * 128)
-    expect("128 contexts of 30 syntaxes", [Offer(2 * i + 1, objects.CT, thirty) for i in range(128)], "0" * 128)
-    expect("one SOP class in five", [Offer(2 * i + 1, objects.CT, le) for i in range(5)], "00000")
-    expect("one SOP class, taken and not", [Offer(1, objects.CT, (pdus.DEFLATED,)), Offer(3, objects.CT, le)], "40")
-    expect("a SOP class that is no storage", [Offer(1, "1.2.840.10008.5.1.1.9", le), Offer(3, objects.CT, le)], "30")
-    expect("verification alone", [Offer(1, pdus.VERIFICATION, le)], "0")
-    expect("no storage alone", [Offer(1, "1.2.840.10008.5.1.1.9", le)], (1, 1, 1))
-    expect("even id", [Offer(2, objects.CT, le)], aborted)
-    expect("id 0", [Offer(0, objects.CT, le)], aborted)
-    expect("repeated id", [Offer(1, objects.CT, le), Offer(1, objects.MR, le)], aborted)
-    expect("129th context", [Offer((2 * i + 1) % 256, objects.CT, le) for i in range(129)], aborted)
-    expect("none", [], (1, 1, 1))
+    answers = {name: (told(port, offers), wanted) for name, offers, wanted in EDGES}
+    deviations = [f"{name}: {got} instead of {wanted}" for name, (got, wanted) in answers.items() if got != wanted]
     things = objects.study("25", 5, size=3000), objects.study("25i", 5, size=3000, transfer=pdus.IMPLICIT_LE)
-    offers = [Offer(2 * i + 1, objects.CT, le if i % 2 else both[1:]) for i in range(10)]
+    offers = [Offer(2 * i + 1, objects.CT, LE if i % 2 else BOTH[1:]) for i in range(10)]
     a = Association(port, offers)
     used = 0
     for i, o in enumerate(offers):
@@ -96,14 +97,12 @@ def test_dicom_25_contexts_at_the_edge(room: Room) -> None:
         a.message += 1
         used += a.ask(o.id, pdus.store_rq(t.sop_class, t.sop_instance, a.message), t.data) == 0
     a.release()
-    right = {(e["sop"], e["transfer"], e["sha"]) for e in member.of("stored")} == {
-        (t.sop_instance, t.transfer, t.sha) for ts in things for t in ts
-    }
-    if used != 10 or not right:
+    sent = {(t.sop_instance, t.transfer, t.sha) for share in things for t in share}
+    if used != 10 or {(e["sop"], e["transfer"], e["sha"]) for e in member.of("stored")} != sent:
         deviations.append(f"objects on ten contexts of one SOP class: {used}")
     for d in deviations:
         print(d)
-    say("dicom-25", cases=cases + 1, deviations=len(deviations))
+    say("dicom-25", cases=len(EDGES) + 1, deviations=len(deviations))
     assert not deviations
 
 
@@ -114,7 +113,7 @@ def test_dicom_26_maximum_lengths(room: Room) -> None:
     rules = [f"{{match: {{called_ae: {name.upper()}}}, pool: {name}}}" for name in members] + ["{pool: m16384}"]
     room.gurney(pacs(port, {name: {"m": at(m.port)} for name, m in members.items()}, rules=rules))
     stored = sent = ours = 0
-    told: dict[str, int] = {}
+    advertised: dict[str, int] = {}
     for name, member in members.items():
         for own in (4096, 131072, 0):
             for pdu_size in (1000, None):
@@ -126,12 +125,12 @@ def test_dicom_26_maximum_lengths(room: Room) -> None:
         for own in (64, 256):  # less than an answer of ours has
             t = objects.study(f"26-{name}-{own}", 1, size=30_000)[0]
             a = Association(port, pdus.offers_for([t.pair]), max_length=own, called=name.upper())
-            told[name] = a.peer_maximum
+            advertised[name] = a.peer_maximum
             stored += a.store(t) == 0
             sent += 1
             ours += a.largest > own
             a.release()
     over = sum(m.over_limit for m in members.values())
-    say("dicom-26", objects=sent, stored=stored, over_limit=over + ours, **{f"told_{name}": size for name, size in told.items()})
+    say("dicom-26", objects=sent, stored=stored, over_limit=over + ours, **{f"told_{name}": size for name, size in advertised.items()})
     assert (stored, over, ours) == (sent, 0, 0)
-    assert told == {"m4096": 16384, "m16384": 16384, "m131072": 131072, "m0": 131072}  # the member's, within 16 and 128 KiB
+    assert advertised == {"m4096": 16384, "m16384": 16384, "m131072": 131072, "m0": 131072}  # the member's, within 16 and 128 KiB

@@ -23,7 +23,7 @@ from .processes import Child
 from .sender import Association
 from .wait import listening, until
 
-KINDS = {"pause": 0, "equal": 512 << 10, "small": 8 << 10, "huge": 64 << 20}  # bytes of pixel data
+KINDS = {"pause": 0, "equal": 512 << 10, "small": 8 << 10, "huge": 64 << 20, "vast": 256 << 20}  # bytes of pixel data
 WORDS = list(KINDS)
 CELL = struct.Struct("<QQQ")  # kind wanted, kind being sent, bytes acknowledged
 PDU = 131072
