@@ -137,6 +137,7 @@ def test_who_waits_for_memory_is_served_when_another_that_waited_is_gone() -> No
             a.sock.sendall(message(a, first))
             until(lambda: stuck(route), 5, "an object fills the memory")
             budget(route, route.status()["replay_bytes"] // SLAB)
+            route.inside(lambda: setattr(route.process._slabs, "_spare", 0))  # else small objects would not have to wait
             for n, w in enumerate(waiting):
                 w.sock.sendall(message(w, small))
                 until(lambda n=n: len(route.process._slabs._waiting) == n + 1, 5, "it waits for memory")

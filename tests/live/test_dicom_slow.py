@@ -34,7 +34,11 @@ def begun(port: int, thing: objects.Thing, bytes_said: int, **how: Any) -> tuple
     """An association with the beginning of an object on it, and the rest of the object."""
     a = Association(port, pdus.offers_for([thing.pair]), **how)
     data = whole(a, thing)
-    a.sock.sendall(data[:bytes_said])
+    a.sock.settimeout(0.2)
+    try:
+        a.sock.sendall(data[:bytes_said])
+    except TimeoutError:
+        pass  # it is not read any more
     return a.sock, data[bytes_said:]
 
 
@@ -160,8 +164,10 @@ def test_reliability_h1_h2_shut_windows_and_slow_peers(room: Room) -> None:
     assert counts["stored"] == 1 and w.shut.stored() == {w.big.sop_instance: w.big.sha}
 
 
-def test_reliability_h2_slow_senders_do_not_hold_the_memory_of_others(room: Room) -> None:
-    """300 objects begun and not gone on with, each within its limits: objects of 4 MB pass all the same, here and on another service."""
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(("slow", "said"), [(300, 20_000), *([(50, 7_000_000)] if ASKED else [])])
+def test_reliability_h2_slow_senders_do_not_hold_the_memory_of_others(room: Room, slow: int, said: int) -> None:
+    """Objects begun and hardly gone on with, each within its limits: C-ECHO and objects of 4 MB pass, here and on another service."""
     member = room.member()
     port, other = room.port(), room.port()
     many = "limits: {associations: 1000, associations_per_ae: 1000, associations_per_address: 1000}"
@@ -170,16 +176,28 @@ def test_reliability_h2_slow_senders_do_not_hold_the_memory_of_others(room: Room
     held: list[socket.socket] = []
     assert send(port, objects.study("h2-warm", 1)).acked
     try:
-        held += [begun(port, objects.study(f"h2-{n}", 1, size=60_000)[0], 20_000, source=s)[0] for n, s in enumerate(sources(44, 300, 50))]
-        until(lambda: g.route("status")["services"]["store"]["associations"] == 300, 20, "all have begun")
+        made = [objects.study(f"h2-{n}", 1, size=said + 60_000)[0] for n in range(slow)]
+        held += [begun(port, thing, said, source=s)[0] for thing, s in zip(made, sources(44, slow, 50), strict=True)]
+        until(lambda: g.route("status")["services"]["store"]["associations"] == slow, 20, "all have begun")
+        echoes = sum(hostile.served(service) for service in (port, other) for _ in range(5))
         before = hostile.rss(g.route_pid())
         things = [t for n in range(4) for t in objects.study(f"h2-honest-{n}", 1, size=4 << 20)]
-        outs = [send(port, things[:2], timeout=20), send(other, things[2:], timeout=20)]
+        outs = [send(port, things[:2], timeout=40), send(other, things[2:], timeout=40)]
     finally:
         for sock in held:
             sock.close()
-    acked = sum(len(out.acked) for out in outs)
+    acked, refused = sum(len(out.acked) for out in outs), sum(len(out.refused) for out in outs)
     replayable = g.route("status").get("replay_bytes", 0)
     growth = hostile.rss(g.route_pid()) - before
-    say("reliability-h2", slow=300, acked=acked, of=len(things), replay_mb=replayable >> 20, rss_growth_mb=growth >> 20)
-    assert acked == len(things), [out.errors for out in outs]
+    say(
+        "reliability-h2",
+        slow=slow,
+        said_each=said,
+        acked=acked,
+        refused=refused,
+        echoes=echoes,
+        replay_mb=replayable >> 20,
+        rss_growth_mb=growth >> 20,
+    )
+    # Where slow ones hold all memory and all slots as well, an object may wait its 30 s and hear A700: never silence.
+    assert (acked + refused, echoes) == (len(things), 10) and acked >= (len(things) if said < 1 << 20 else 2), [out.errors for out in outs]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gurney.net.slabs import SLAB, SMALL, Slab, Slabs
+from gurney.net.slabs import SLAB, SMALL, SPARE, Slab, Slabs
 
 
 def taken(slabs: Slabs) -> list[Slab]:
@@ -71,3 +71,16 @@ def test_who_waits_is_told_once_and_who_left_is_not() -> None:
         assert slab is not None
         slab.give_back()
     assert told == ["two"]
+
+
+def test_between_messages_there_is_memory_when_objects_hold_all_of_it() -> None:
+    """Beyond the budget, and bounded too: what is spare is for requests, not for objects."""
+    slabs = Slabs(budget=2 * SLAB)
+    taken(slabs)
+    spare = []
+    while (slab := slabs.lease(between=True)) is not None:
+        spare.append(slab)
+    assert len(spare) * SMALL == SPARE
+    assert slabs.lease() is None and not slabs.short
+    slabs.when_free(lambda: None)
+    assert slabs.short

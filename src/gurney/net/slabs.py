@@ -10,6 +10,7 @@ from gurney.config import limits
 SLAB = limits.RECEIVE_FRONT  # bytes of one slab, the receive buffer in front
 BUDGET = limits.REPLAY_MEMORY  # bytes of all slabs of a process (dicom.md §8: replay memory)
 SMALL = 128 << 10  # bytes of one while over half of the budget is leased: many slow senders then hold little, and none is left without
+SPARE = 32 << 20  # bytes beyond the budget for whoever is between messages: requests are read and C-ECHO answered whatever objects hold
 _KEPT = 16 << 20  # bytes of free slabs of a size kept for reuse; more go back to the system
 
 
@@ -36,19 +37,25 @@ class Slab:
 
 
 class Slabs:
-    """Leases slabs within `budget` bytes; who found none leaves a callback and is told when one came back."""
+    """Leases slabs within `budget` bytes, and `spare` more between messages; who found none is told when one came back."""
 
-    def __init__(self, budget: int = BUDGET) -> None:
+    def __init__(self, budget: int = BUDGET, spare: int = SPARE) -> None:
         self._budget = budget
+        self._spare = spare
         self._free: dict[int, list[Slab]] = {SLAB: [], SMALL: []}
         self._waiting: dict[Callable[[], None], None] = {}  # in order; each once
         self.leased = 0  # bytes
         self.shared_at = float("-inf")  # when an object smaller than a slab was last answered, on the loop's clock
 
-    def lease(self) -> Slab | None:
-        """An empty slab with one holder, or None while the budget is spent."""
+    @property
+    def short(self) -> bool:
+        """Somebody waits for memory."""
+        return bool(self._waiting)
+
+    def lease(self, between: bool = False) -> Slab | None:
+        """An empty slab with one holder, or None while the budget is spent; `between` messages, and the spare bytes too."""
         size = SLAB if self.leased + SLAB <= self._budget // 2 else SMALL
-        if self.leased + size > self._budget:
+        if self.leased + size > self._budget + (self._spare if between else 0):
             return None
         self.leased += size
         free = self._free[size]

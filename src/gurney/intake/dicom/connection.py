@@ -60,6 +60,10 @@ class Connection(ABC):
         """There is no memory to read into."""
 
     @abstractmethod
+    def _watched(self) -> None:
+        """A look at what has come since the last one, every 5 s."""
+
+    @abstractmethod
     def _gone(self, why: str) -> None:
         """The connection is at its end: `_close` it and tell those who care."""
 
@@ -88,7 +92,7 @@ class Connection(ABC):
         sock, transfer = self._sock, self.transfer
         if sock is None:
             return
-        slab = self._memory.room(transfer.link if transfer is not None else None)
+        slab = self._memory.room(transfer.link if transfer is not None else None, transfer is None)
         if slab is None:
             self._pause()
             self._slabs.when_free(self._resume)
@@ -210,6 +214,8 @@ class Connection(ABC):
             self._watch_at = now + _WATCH_SECONDS
             if tune.seems_dead(self._sock):
                 self._gone("no acknowledgement for 15 s")
+            else:
+                self._watched()
 
     def _flush_and_close(self) -> None:
         try:

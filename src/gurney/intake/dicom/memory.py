@@ -25,15 +25,15 @@ class Memory:
         """Bytes received and not yet read by the core."""
         return self.slab.fill - self.position if self.slab is not None else len(self._tail)
 
-    def room(self, link: Link | None) -> Slab | None:
+    def room(self, link: Link | None, between: bool = False) -> Slab | None:
         """The slab to receive into, None while there is no memory; a full one is left to its runs, unread bytes move to the next.
 
-        `link` carries the object that is coming in: with the budget spent, what it has sent is given up for a replay.
+        `link` carries the object that is coming in: with the budget spent, what it has sent is given up for a replay. `between`: none is.
         """
         slab = self.slab
         if slab is not None and slab.size - slab.fill >= _ROOM:
             return slab
-        fresh = self._fresh(slab, link)
+        fresh = self._fresh(slab, link, between)
         if fresh is None:
             return None
         rest = self._tail if slab is None else bytes(slab.view[self.position : slab.fill])
@@ -44,11 +44,11 @@ class Memory:
         self.slab, self.position = fresh, 0
         return fresh
 
-    def _fresh(self, slab: Slab | None, link: Link | None) -> Slab | None:
+    def _fresh(self, slab: Slab | None, link: Link | None, between: bool) -> Slab | None:
         """A slab to go on with: `slab` itself where no object is kept in it."""
         if slab is not None and slab.holders == 1:
             return slab
-        fresh = self._slabs.lease()
+        fresh = self._slabs.lease(between)
         if fresh is None and link is not None:
             link.trim(force=True)
             fresh = slab if slab is not None and slab.holders == 1 else self._slabs.lease()

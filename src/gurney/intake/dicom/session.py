@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _UNHEARD = 65_536  # bytes of answers a sender has not taken, or sent ahead of its answer, beyond which it is not read
 _AHEAD = 4 * SLAB  # bytes of an object received and not yet with its member, beyond which its sender is not read
 _WAITING = 8 * SLAB  # the same while no member has been given the object
+_CRAWL = 5 * 65_536  # bytes of an object between two looks: whoever sends less while others wait for memory makes room
 
 
 class Session(Connection):
@@ -51,6 +52,7 @@ class Session(Connection):
         self._known: dict[str, str] = {}
         self._rq: pdu.AssociateRQ | None = None
         self._release_due = self._ending = False
+        self._seen: tuple[Transfer | None, int] = (None, 0)  # at the last look, and how much of it had come
         self._maximum = OWN_MAXIMUM  # as advertised
         self._listener = listener
         self._tls_subject = tls_subject
@@ -86,6 +88,15 @@ class Session(Connection):
 
     def _starved(self) -> None:
         self._service.short_of_memory(self.transfer)
+
+    def _watched(self) -> None:
+        """While others wait for memory, whoever holds some and hardly sends gives it up: his object is refused, and may be sent again."""
+        transfer, (before, size) = self.transfer, self._seen
+        self._seen = (transfer, transfer.size if transfer is not None else 0)
+        if transfer is None or transfer is not before or not self._slabs.short:
+            return
+        if not (transfer.whole or transfer.discard or self.paused) and transfer.size - size < _CRAWL:
+            self._service.dispatcher.refuse(transfer, answers.OUT_OF_RESOURCES, "memory is short, and it comes slowly")
 
     def _gone(self, why: str) -> None:
         if not self._close():
