@@ -68,7 +68,8 @@ def test_applies_under_load_break_nothing(room: Room) -> None:
     )
     assert not failed, failed[0]
     assert figures == {"broken": 0, "refused": 0, "lost": 0}, load.broken[:3]
-    assert (same, seconds < 90) == (True, True)
+    assert same
+    assert seconds < 90 or not CHAOS  # 60 s of applies that are due one after another; a time says nothing at small counts
 
 
 def test_reliability_a4_bad_documents_never_serve(room: Room) -> None:
