@@ -12,6 +12,7 @@ import select
 import socket
 import ssl
 import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -228,3 +229,27 @@ def test_a_refusal_is_heard_although_writing_fails_first(tmp_path: Path) -> None
             dialling.send(bytes(1 << 16))
     assert (fault.value.errno, fault.value.strerror, told) == (errno.EPROTO, "refused-by-peer", ["refused-by-peer"])
     dialling.close()
+
+
+def test_a_resumed_session_ends_with_its_certificate(tmp_path: Path) -> None:
+    """TLS 1.2: what is resumed shows no certificate again, so that the one it was begun with is looked at."""
+    ca, kept = Authority(tmp_path), Kept(tmp_path)
+    accepting = kept.accepting(ca.leaf("own.pem", "archive.example.org").file, ca=ca.file)
+    towards = kept.towards(ca.file, ca.leaf("ct1.pem", "ct1.example.org").file)
+    towards.maximum_version = ssl.TLSVersion.TLSv1_2
+    first = secured(accepting, towards, "archive.example.org")
+    session = first[0]._tls.session
+    ours, theirs = connected()
+    again = Secured(ours, towards, "archive.example.org"), Secured(theirs, accepting)
+    again[0]._tls.session = session
+    done: set[Secured] = set()
+    while len(done) < 2:
+        for end in again:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.handshake()
+                done.add(end)
+    assert again[1]._tls.session_reused and again[1].subject == first[1].subject != ""
+    now, year = time.time(), 365 * 86_400.0
+    assert [first[1].lapsed(now + year), again[1].lapsed(now), again[1].lapsed(now + year)] == [False, False, True]
+    for one in (*first, *again):
+        one.close()

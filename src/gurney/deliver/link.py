@@ -84,6 +84,7 @@ class Link:
         self._receiver = receiver
         self._hangups = hangups
         self._sock: socket.socket | None = None
+        self._more: Callable[[], bool] | None = None
         self._writing = False
         self._tail = b""
         self._context_id = 0  # of the object in hand, here
@@ -118,6 +119,7 @@ class Link:
             return
         now = self._loop.time()
         self._sock = sock
+        self._more = getattr(sock, "pending", None)  # bytes, a fault or an end that a TLS connection holds and the loop cannot see
         self._outbox = Outbox(sock)
         self._core = Upper(accepting=False, now=now, own_maximum=OWN_MAXIMUM)
         self.state = "associating"
@@ -229,6 +231,8 @@ class Link:
     def _readable(self) -> None:
         try:
             self._read()
+            while self._more is not None and self._sock is not None and self._more():
+                self._read()
         except Exception as error:  # as in `_guarded`, without its call
             self._broke(error)
 

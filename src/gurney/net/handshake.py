@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Callable
 
 from gurney.net import tls
@@ -92,6 +93,9 @@ class Handshake:
             return
         except (OSError, ValueError) as error:
             self._ended(tls.reason(error))
+            return
+        if secured.lapsed(time.time()):
+            self._ended("expired")
             return
         self._unwatch()
         self._timer.cancel()

@@ -54,6 +54,11 @@ class Secured:
         """The fact `tls_subject`: of the certificate the peer showed, empty when none was asked for."""
         return tls.subject(self._tls.getpeercert())
 
+    def lapsed(self, now: float) -> bool:
+        """Whether this resumes a session (TLS 1.2 has tickets) whose certificate, not shown again, has ended at `now` (seconds, epoch)."""
+        shown = self._tls.getpeercert() if self._tls.session_reused else None
+        return shown is not None and bool(shown) and ssl.cert_time_to_seconds(str(shown["notAfter"])) <= now
+
     @property
     def version(self) -> str:
         """`TLSv1.2`, `TLSv1.3`; empty before the handshake is done."""

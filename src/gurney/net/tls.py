@@ -191,7 +191,7 @@ def _accepting(own: Sequence[Path], authority: Path | None, lists: Path | None, 
 
 def _shown(own: Path, authority: Path | None, lists: Path | None, suites: str) -> ssl.SSLContext:
     context = _base(ssl.PROTOCOL_TLS_SERVER, suites)
-    context.num_tickets = 0  # nobody resumes an association: two records less a handshake, and each certificate is looked at anew
+    context.num_tickets = 0  # TLS 1.3: nobody resumes an association, and two records less a handshake
     context.load_cert_chain(own)
     if authority is not None:
         context.verify_mode = ssl.CERT_REQUIRED
