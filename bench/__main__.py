@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
+from types import FrameType
 
 from bench.dicom import report as dicom
 from bench.http import report as http
@@ -12,8 +14,15 @@ AREAS = {"dicom": dicom.main, "http": http.main, "dicom-quick": dicom.main, "dic
 GATES = ("dicom", "http")
 
 
+def ended(number: int, frame: FrameType | None) -> None:
+    """What stands is taken down before we go."""
+    sys.exit(128 + number)
+
+
 def main() -> int:
     """Exit status 1 when a figure is void, or a bar of HTTP is missed."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ended)
     parser = argparse.ArgumentParser(prog="python -m bench", description="Gurney beside other programs, in one run, as ratios")
     parser.add_argument("area", nargs="?", choices=list(AREAS), help="omitted: dicom, then http")
     parser.add_argument("--rounds", type=int, default=0, help="omitted: as many as the area has")
