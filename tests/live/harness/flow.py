@@ -23,9 +23,9 @@ from .processes import Child
 from .sender import Association
 from .wait import listening, until
 
-KINDS = {"pause": 0, "equal": 512 << 10, "small": 8 << 10, "huge": 64 << 20, "vast": 256 << 20}  # bytes of pixel data
+KINDS = {"pause": 0, "equal": 512 << 10, "small": 8 << 10, "huge": 256 << 20}  # bytes of pixel data
 WORDS = list(KINDS)
-CELL = struct.Struct("<QQQ")  # kind wanted, kind being sent, bytes acknowledged
+CELL = struct.Struct("<QQQQ")  # kind wanted, kind being sent, bytes acknowledged, bytes that have left
 PDU = 131072
 ROOM = bytearray(1 << 20)
 HEADER = struct.Struct(">BxIIBB")  # PDU type and length, PDV length, context, control
@@ -51,6 +51,10 @@ class Flow:
     def _well(self) -> bool:
         assert all(child.alive() for child in self.children), [child.log.read_text() for child in self.children]
         return True
+
+    def left(self, which: Sequence[int]) -> int:
+        """Bytes these have written, acknowledged or not."""
+        return sum(self.page.get(i, 3) for i in which)
 
     def moved(self, which: Sequence[int]) -> int:
         self._well()
@@ -129,7 +133,7 @@ def sender(port: int, page: Page, index: int) -> None:
     context = a.accepted[objects.CT, pdus.EXPLICIT_LE]
     a.sock.settimeout(None)  # a blocking descriptor, for sendfile
     images = {kind: files(image(size, study, context, a.pdu_size - 6)) for kind, size in KINDS.items() if size}
-    moved = 0
+    moved = left = 0
     while True:
         kind = WORDS[page.get(index, 0)]
         page.put(index, 1, WORDS.index(kind))
@@ -140,6 +144,8 @@ def sender(port: int, page: Page, index: int) -> None:
             at = 0
             while at < size:
                 at += os.sendfile(a.sock.fileno(), fd, at, size - at)
+            left += size
+            page.put(index, 3, left)
         if (status := pdus.number(a.answer(), 0x900)) != 0:
             raise SystemExit(f"status {status:04x}")
         moved += KINDS[kind]
