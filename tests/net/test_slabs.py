@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gurney.net.slabs import SLAB, SMALL, SPARE, Slab, Slabs
+from gurney.net.slabs import KEPT, SLAB, SMALL, SPARE, Slab, Slabs
 
 
 def taken(slabs: Slabs) -> list[Slab]:
@@ -84,3 +84,22 @@ def test_between_messages_there_is_memory_when_objects_hold_all_of_it() -> None:
     assert slabs.lease() is None and not slabs.short
     slabs.when_free(lambda: None)
     assert slabs.short
+
+
+def test_memory_nobody_needs_goes_back() -> None:
+    """What flows keeps its slabs; what was not needed between two looks goes, but for a base."""
+    slabs = Slabs(budget=256 * SLAB)
+    held = [slab for slab in (slabs.lease() for _ in range(64)) if slab is not None]
+    for slab in held:
+        slab.give_back()
+    slabs.rest()
+    assert len(slabs._free[SLAB]) == 64  # all of them were needed a moment ago
+    again = [slab for slab in (slabs.lease() for _ in range(40)) if slab is not None]
+    for slab in again:
+        slab.give_back()
+    slabs.rest()
+    assert len(slabs._free[SLAB]) == 40
+    slabs.rest()
+    assert len(slabs._free[SLAB]) == KEPT // SLAB
+    slabs.rest()
+    assert len(slabs._free[SLAB]) == KEPT // SLAB

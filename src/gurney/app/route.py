@@ -43,6 +43,7 @@ STOP_SECONDS = limits.DRAIN_WITHIN_MS / 1000  # for objects in hand
 GARBAGE = 20_000  # objects that outlived those freed, between two looks for cycles
 FAILED_RECORD = 70  # exit status (sysexits EX_SOFTWARE): what was to be durable is not
 EXPIRE_SECONDS = 60.0
+REST_SECONDS = 5.0  # between two looks at memory nobody needs
 SITE_KEY_LIMIT = 4096  # bytes
 
 
@@ -77,6 +78,7 @@ class RouteProcess:
         self._listeners: dict[str, socket.socket] = {}  # every one the guard gave us, served or not
         self._stopping = False
         self._expire_at = loop.time() + EXPIRE_SECONDS
+        self._rest_at = loop.time() + REST_SECONDS
         self.exit_status = 0
         loop.set_exception_handler(self._broke)
         self._troubles: dict[str, tuple[str, float]] = {}  # condition code -> reason, since (epoch)
@@ -156,6 +158,9 @@ class RouteProcess:
         for service in [service for service in self._leaving if not service.sessions]:
             self._leaving.remove(service)
             service.close()
+        if now >= self._rest_at:
+            self._rest_at = now + REST_SECONDS
+            self._slabs.rest()
         if now >= self._expire_at:
             self._expire_at = now + EXPIRE_SECONDS
             self._dispatcher.pins.expire(now)

@@ -11,7 +11,7 @@ SLAB = limits.RECEIVE_FRONT  # bytes of one slab, the receive buffer in front
 BUDGET = limits.REPLAY_MEMORY  # bytes of all slabs of a process (dicom.md §8: replay memory)
 SMALL = 128 << 10  # bytes of one while over half of the budget is leased: many slow senders then hold little, and none is left without
 SPARE = 32 << 20  # bytes beyond the budget for whoever is between messages: requests are read and C-ECHO answered whatever objects hold
-_KEPT = 16 << 20  # bytes of free slabs of a size kept for reuse; more go back to the system
+KEPT = 16 << 20  # bytes of free slabs of a size that are kept for reuse whether anybody needs them or not
 
 
 class Slab:
@@ -43,6 +43,7 @@ class Slabs:
         self._budget = budget
         self._spare = spare
         self._free: dict[int, list[Slab]] = {SLAB: [], SMALL: []}
+        self._least = {SLAB: 0, SMALL: 0}  # of them since the last `rest`: so many nobody needed
         self._waiting: dict[Callable[[], None], None] = {}  # in order; each once
         self.leased = 0  # bytes
         self.shared_at = float("-inf")  # when an object smaller than a slab was last answered, on the loop's clock
@@ -60,6 +61,8 @@ class Slabs:
         self.leased += size
         free = self._free[size]
         slab = free.pop() if free else Slab(self, size)
+        if len(free) < self._least[size]:
+            self._least[size] = len(free)
         slab.fill = 0
         slab.holders = 1
         return slab
@@ -67,13 +70,22 @@ class Slabs:
     def freed(self, slab: Slab) -> None:
         """Nobody holds `slab` any more."""
         self.leased -= slab.size
-        free = self._free[slab.size]
-        if len(free) * slab.size < _KEPT:
-            free.append(slab)
+        self._free[slab.size].append(slab)
         if self._waiting:
             callback = next(iter(self._waiting))
             del self._waiting[callback]
             callback()
+
+    def rest(self) -> None:
+        """What nobody has needed since the last call goes back to the system, but for KEPT. Called every few seconds.
+
+        While large objects flow their memory stays: fresh pages cost more than the copy into them.
+        """
+        for size, free in self._free.items():
+            surplus = min(self._least[size], len(free) - KEPT // size)
+            if surplus > 0:
+                del free[:surplus]  # the coldest
+            self._least[size] = len(free)
 
     def when_free(self, callback: Callable[[], None]) -> None:
         """Call `callback` once when a slab has come back; asked twice it is called once."""
