@@ -103,6 +103,8 @@ def test_dicom_36_scripted_members_give_different_words() -> None:
         ("EHOSTUNREACH", "refused"),
         ("ETIMEDOUT", "connect-timeout"),
         ("connect-timeout", "connect-timeout"),
+        ("tls-failed: expired", "tls-failed"),
+        ("tls-closed", "aborted"),
         ("closed", "refused"),
     ],
 )
@@ -112,6 +114,19 @@ def test_a_connection_that_cannot_be_made(kind: str, why: str, word: str) -> Non
     made.failed(why, 0.1)
     assert made.outcome == word
     assert not made.awaiting_accept
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_silence_in_a_tls_handshake_is_that_of_a_member_that_may_serve_another(kind: str) -> None:
+    made = check(kind)
+    made.failed("tls-timeout", 2.0)
+    assert (made.outcome, made.awaiting_accept) == ("answer-timeout", kind != "tcp")
+
+
+def test_why_a_tls_handshake_failed_is_told() -> None:
+    made = check()
+    made.failed("tls-failed: wrong-name", 0.1)
+    assert (made.outcome, made.detail) == ("tls-failed", "wrong-name")
 
 
 @pytest.mark.parametrize("kind", CHECKS)
