@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from threading import Thread
 
+from gurney.net.slabs import SLAB, Slab, Slabs
 from tests.deliver.running import Running
 from tests.deliver.test_slabs_accounting import budget, in_hand
 from tests.live.harness import bulk, objects, pdus
@@ -72,3 +73,21 @@ def test_what_cannot_be_replayed_any_more_is_not_kept() -> None:
     finally:
         sink.close()
     assert (sent.status, sink.taken[large.sop_instance], looked > 2) == (0, (sent.size, sent.sha), True)
+
+
+def test_slabs_of_one_size_make_room_for_those_of_the_other() -> None:
+    """Large ones that lie ready while small ones are leased go back: together they are never more than the budget."""
+    slabs = Slabs(8 * MIB, 0)
+
+    def lease() -> list[Slab]:
+        return list(iter(slabs.lease, None))
+
+    def ready() -> int:
+        return sum(len(free) * size for size, free in slabs._free.items())
+
+    held = lease()
+    for slab in [one for one in held if one.size == SLAB]:
+        slab.give_back()
+    lease()
+    assert slabs.leased == 8 * MIB
+    assert slabs.leased + ready() <= 8 * MIB

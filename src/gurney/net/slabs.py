@@ -60,12 +60,20 @@ class Slabs:
             return None
         self.leased += size
         free = self._free[size]
-        slab = free.pop() if free else Slab(self, size)
+        slab = free.pop() if free else self._fresh(size)
         if len(free) < self._least[size]:
             self._least[size] = len(free)
         slab.fill = 0
         slab.holders = 1
         return slab
+
+    def _fresh(self, size: int) -> Slab:
+        """One more: free ones of the other size make room for it, so that what is leased and what lies ready stay within the budget."""
+        other = SMALL if size == SLAB else SLAB
+        if self.leased + len(self._free[other]) * other > self._budget:
+            del self._free[other][: -(-size // other)]
+            self._least[other] = min(self._least[other], len(self._free[other]))
+        return Slab(self, size)
 
     def freed(self, slab: Slab) -> None:
         """Nobody holds `slab` any more."""
