@@ -144,7 +144,8 @@ def test_reliability_h1_h2_shut_windows_and_slow_peers(room: Room) -> None:
     honest = w.honest("busy", 20)
     until(lambda: w.opening.gone() == len(w.opening.lines), 30, "ARTIM has ended every request that was not finished")
     until(lambda: time.monotonic() > end, SHUT_SECONDS + 5, "the window is over")
-    early = w.inside.gone()
+    early, served = w.inside.gone(), len(honest.seconds)
+    until(lambda: len(honest.seconds) > served + 20, 10, "honest senders go on while slow ones have held their slots longer than patience")
     growth = hostile.rss(w.pid) - before
     honest.end()
     w.shut.opened.set()

@@ -226,9 +226,13 @@ class LiveMember:
 
     def hasten(self, transfer: Transfer) -> bool:
         """Its patience is over while it was buffered: once, it may take a slot that nobody else could, and its patience begins anew."""
-        if transfer.whole or transfer.overdue or sum(1 for link in self.links if link.transfer is not None) >= self.cap:
+        busy = sum(1 for link in self.links if link.transfer is not None)
+        if transfer.whole or transfer.overdue or busy >= self.cap:
             return False
-        transfer.overdue, transfer.queued_at = True, self._loop.time()
+        transfer.queued_at = self._loop.time()
+        if busy + sum(1 for other in self.waiting if other.overdue) >= max(1, self.cap - 1):
+            return True  # the last slot is for objects that have come: slow senders must not hold all of them
+        transfer.overdue = True
         self.pump()
         return True
 
