@@ -116,15 +116,8 @@ def test_dicom_09_a_member_that_answers_late(room: Room) -> None:
         until(lambda: rss(pid) - memory < 100 * MIB, 60, "the memory goes back")
     after = rss(pid) - memory
     good = sum(sent.status == 0 and slow.taken[sop] == (sent.size, sent.sha) for sop, sent in out.items())
-    say(
-        "dicom-09",
-        late=len(late),
-        answered=good,
-        cut_by_us=slow.lost,
-        others_share=f"{share:.2f}",
-        rss_growth_mb=growth // MIB,
-        rss_after_mb=after // MIB,
-    )
+    memory_mb = {"rss_growth_mb": growth // MIB, "rss_after_mb": after // MIB}
+    say("dicom-09", late=len(late), answered=good, cut_by_us=slow.lost, others_share=f"{share:.2f}", **memory_mb)
     assert (good, slow.lost, g.route_pid()) == (len(late), 0, pid)
     assert growth < 300 * MIB
     if ASKED:
