@@ -266,7 +266,6 @@ class Link:
             self._core.closed(now)
             self._act()
             return
-        tune.quickack(sock)
         self.progress_at = now
         position, end = 0, held + count
         while self._sock is not None:
@@ -275,7 +274,12 @@ class Link:
             moved, position = taken != position, taken
             if (not moved and not came) or (position == end and not self._core.events):
                 break
-        self._tail = bytes(receiver.view[position:end]) if self._sock is not None else b""
+        if self._sock is None:
+            self._tail = b""
+            return
+        self._tail = bytes(receiver.view[position:end])
+        if self._core.unfinished:
+            tune.quickack(sock)
 
     def _act(self) -> bool:
         came = False

@@ -30,7 +30,8 @@ def leg(sock: socket.socket) -> None:
 
 
 def quickack(sock: socket.socket) -> None:
-    """Acknowledge what was just received at once: a peer with Nagle on would wait 40 ms for it. Re-armed after every recv."""
+    """Acknowledge what was just received at once: a peer with Nagle on would wait 40 ms for it. The kernel forgets it: re-armed after
+    every recv that leaves something unfinished. What has come whole is answered by bytes of ours, which acknowledge it too."""
     if _QUICKACK is not None:
         sock.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 

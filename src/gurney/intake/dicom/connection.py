@@ -113,9 +113,10 @@ class Connection(ABC):
             self._core.closed(self._loop.time())
             self._act()
             return
-        tune.quickack(sock)
         slab.fill = fill + count
         self._consume()
+        if self._sock is not None and self._core.unfinished:
+            tune.quickack(sock)
 
     def _hung_up(self) -> None:
         """The connection is broken with bytes unread: they are read, unless we had stopped reading; then nobody waits for an answer."""

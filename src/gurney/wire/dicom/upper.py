@@ -95,6 +95,11 @@ class Upper:
         return self._cut or self._inbound.phase != BETWEEN
 
     @property
+    def unfinished(self) -> bool:
+        """Something has begun and not come whole: a message, an A-ASSOCIATE PDU, a header; the peer has more to send before we have."""
+        return self._left > 0 or self._gathered is not None or self._inbound.phase != BETWEEN
+
+    @property
     def abortable(self) -> bool:
         """Whether `abort` is allowed; where it is not (Sta1, Sta2, Sta13) the caller just closes and says `closed`."""
         return (states.ABORT, self.state) in states.TABLE
