@@ -9,7 +9,7 @@ from gurney.config import limits
 
 SLAB = limits.RECEIVE_FRONT  # bytes of one slab, the receive buffer in front
 BUDGET = limits.REPLAY_MEMORY  # bytes of all slabs of a process (dicom.md §8: replay memory)
-SMALL = 128 << 10  # bytes of one while over half of the budget is leased: many slow senders then hold little, and none is left without
+SMALL = 256 << 10  # bytes of one while over half of the budget is leased: many slow senders then hold little, and none is left without
 SPARE = 32 << 20  # bytes beyond the budget for whoever is between messages: requests are read and C-ECHO answered whatever objects hold
 KEPT = 16 << 20  # bytes of free slabs of a size that are kept for reuse whether anybody needs them or not
 
